@@ -109,7 +109,11 @@ def install(app: FastAPI, context: Context) -> None:
     def _unforeseen(request: Request, error: Exception) -> Response:
         context.log.note("request_failed", request_id=request_id(request), error=type(error).__name__)
         return answer(
-            request, 500, "internal_error", "Something we did not foresee.", remedy="Look up the request id in the log."
+            request,
+            500,
+            "internal_error",
+            "Something unexpected happened.",
+            remedy="Look up the request id in the log.",
         )
 
 

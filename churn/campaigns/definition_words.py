@@ -15,9 +15,9 @@ _ON_LEAVE: Final = {
     "band_none": "whoever leaves the list is marked as at no risk",
 }
 _MODES: Final = {
-    "update": "only records that are there are updated",
-    "upsert": "records are updated, and made where there are none",
-    "insert": "only new records are made",
+    "update": "only existing records are updated",
+    "upsert": "records are updated, and created where there are none",
+    "insert": "only new records are created",
     "mirror": "the list there holds exactly those of the campaign",
 }
 _MODELS: Final = {

@@ -64,7 +64,9 @@ def _headline(d: ExperimentFigures) -> str:
 def advice_sentence(d: ExperimentFigures) -> str:
     """Return what to do, and what that is worth."""
     if d.advice == "find_the_fault":
-        return "Find out which customers are missing from one arm, or were counted twice, and analyse the mended file."
+        return (
+            "Find out which customers are missing from one arm, or were counted twice, and analyse the corrected file."
+        )
     if d.verdict == "harms":
         return "Stop the treatment. No list of customers is made from this experiment, whatever a model promises."
     if d.advice == "contact_nobody":

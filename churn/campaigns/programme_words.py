@@ -109,7 +109,7 @@ def height_words(height: HeightDocument, programme: ProgrammeDefinition, currenc
         "learns_too_slowly": f"`{programme.name}` does not pay back within {months}: keep the static plan.",
     }[height.reason]
     proof = {
-        "tall_enough": f"It is tall enough to prove that it beats the plain risk rule by then: {percent(height.chance_to_certify)} chance.",
+        "tall_enough": f"It is large enough to prove by then that it beats the plain risk rule: {percent(height.chance_to_certify)} chance.",
         "open": f"Whether it proves by then that it beats the plain risk rule is open: {percent(height.chance_to_certify)} chance.",
         "too_small": f"It is too small to prove by then that it beats the plain risk rule: {percent(height.chance_to_certify)} chance.",
     }[height.height]

@@ -107,7 +107,7 @@ _ALL = (
     ),
     Job(
         "height",
-        "Foresee a programme: can it learn, prove itself and pay back",
+        "Forecast a programme: can it learn, prove itself and pay back",
         (Step("foresee", on_request.height),),
         {
             "programme": Parameter("text", "The programme's name.", is_required=True),

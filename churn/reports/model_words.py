@@ -118,7 +118,7 @@ def learned_words(card: ModelCard) -> list[str]:
         name = recorded(strongest.feature.replace("_", " "))
         sentences.append(
             tr(
-                "No single fact gives the outcome away: the strongest alone, {name}, ranks {auc} of pairs rightly.",
+                "No single feature gives the outcome away: the strongest alone, {name}, ranks {auc} of pairs correctly.",
                 name=name,
                 auc=percent(strongest.auc, 0),
             )

@@ -78,16 +78,16 @@ def by_segment(figures: SegmentFigures) -> FigureTable:
 
     columns = (
         FigureColumn(figures.segment, WORDS.get(figures.segment, figures.segment.capitalize()), "text"),
-        FigureColumn("customers", tr("Customers at first"), "count"),
+        FigureColumn("customers", tr("Customers at start"), "count"),
         FigureColumn("churners", tr("Lost"), "count"),
-        FigureColumn("churn_rate", tr("Churn a month"), "share"),
+        FigureColumn("churn_rate", tr("Monthly churn"), "share"),
         FigureColumn("churn_rate_before", tr("Months before"), "share"),
         FigureColumn("churn_rate_year_before", tr("Year before"), "share"),
-        FigureColumn("monthly_revenue", tr("Revenue a month at first"), "money"),
-        FigureColumn("monthly_revenue_lost", tr("Lost of it"), "money"),
-        FigureColumn("revenue_churn", tr("Revenue churn a month"), "share"),
+        FigureColumn("monthly_revenue", tr("Monthly revenue at start"), "money"),
+        FigureColumn("monthly_revenue_lost", tr("Revenue lost"), "money"),
+        FigureColumn("revenue_churn", tr("Monthly revenue churn"), "share"),
         FigureColumn("customers_after", tr("Customers now"), "count"),
-        FigureColumn("monthly_revenue_after", tr("Revenue a month now"), "money"),
+        FigureColumn("monthly_revenue_after", tr("Monthly revenue now"), "money"),
     )
     rows = (*(row(period.value, period) for period in periods), row(tr("All customers"), figures.whole))
     return FigureTable("by-segment", tr("By segment"), columns, rows)
@@ -102,12 +102,12 @@ def customers_by_month(figures: SegmentFigures) -> FigureTable:
 
     columns = (
         FigureColumn("month", tr("Month"), "month"),
-        FigureColumn("customers", tr("At first"), "count"),
+        FigureColumn("customers", tr("At start"), "count"),
         FigureColumn("won", tr("Won"), "change"),
         FigureColumn("canceled", tr("Canceled"), "change"),
         FigureColumn("failed_payments", tr("Failed payments"), "change"),
         FigureColumn("other", tr("Other"), "change"),
-        FigureColumn("customers_after", tr("At the end"), "count"),
+        FigureColumn("customers_after", tr("At end"), "count"),
         FigureColumn("churn_rate", tr("Churn"), "share"),
         FigureColumn("revenue_churn", tr("Revenue churn"), "share"),
     )
@@ -119,11 +119,11 @@ def revenue_by_month(figures: SegmentFigures) -> FigureTable:
     """Return what moved the monthly revenue, month by month."""
     columns = (
         FigureColumn("month", tr("Month"), "month"),
-        FigureColumn("monthly_revenue", tr("At first"), "money"),
+        FigureColumn("monthly_revenue", tr("At start"), "money"),
         FigureColumn("won", tr("Won"), "money"),
         FigureColumn("lost", tr("Lost"), "money"),
         FigureColumn("other", tr("Other"), "money"),
-        FigureColumn("monthly_revenue_after", tr("At the end"), "money"),
+        FigureColumn("monthly_revenue_after", tr("At end"), "money"),
         FigureColumn("net_change", tr("Change"), "money"),
     )
     rows = tuple(
@@ -192,8 +192,8 @@ def risk_by_plan(scores: pl.DataFrame | None, *, tells_money: bool) -> FigureTab
     return FigureTable("risk", tr("At risk now"), columns, (*by_plan.iter_rows(), *whole.head(1).iter_rows()))
 
 
-def saved_by_campaign(measurements: pl.DataFrame | None) -> FigureTable | None:
-    """Return what measured campaigns saved, with its interval; None where nothing was measured."""
+def saved_by_campaign(measurements: pl.DataFrame | None, plans: pl.DataFrame | None) -> FigureTable | None:
+    """Return what measured campaigns saved, with its interval, by their newest titles; None where nothing was measured."""
     if measurements is None or measurements.is_empty():
         return None
     names = ("campaign", "treatment", "saves", "spent", "net_profit", "net_profit_low", "net_profit_high")
@@ -206,7 +206,9 @@ def saved_by_campaign(measurements: pl.DataFrame | None) -> FigureTable | None:
         FigureColumn("net_profit_low", tr("At least"), "money"),
         FigureColumn("net_profit_high", tr("At most"), "money"),
     )
-    return FigureTable("saved", tr("Saved by campaigns"), columns, tuple(measurements.select(names).iter_rows()))
+    titles = {} if plans is None else dict(plans.sort("planned_at").select("campaign", "title").iter_rows())
+    rows = tuple((titles.get(name, name), *amounts) for name, *amounts in measurements.select(names).iter_rows())
+    return FigureTable("saved", tr("Saved by campaigns"), columns, rows)
 
 
 @dataclass(frozen=True)
@@ -240,6 +242,6 @@ def figure_tables(context: Context, figures: SegmentFigures) -> FigureTables:
         revenue_by_month(figures),
         survival_table(curves),
         risk_by_plan(read("scores"), tells_money=tells_money),
-        saved_by_campaign(read("measurements")),
+        saved_by_campaign(read("measurements"), read("campaigns")),
     )
     return FigureTables(tuple(table for table in tables if table is not None), curves)

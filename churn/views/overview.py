@@ -262,7 +262,7 @@ def _night_health(store: Store) -> HealthRow:
         )
     if night.is_under_way:
         step = recorded(night.step.name.replace("_", " ")) if night.step else tr("waiting")
-        return row("run", tr("At work"), tr("It stands at: {step}.", step=step))
+        return row("run", tr("Running"), tr("Current step: {step}.", step=step))
     done = sum(step.state == "done" for step in night.steps)
     return row("ok", tr("Done"), tr("{done} steps on {at}.", done=done, at=instant(at)))
 

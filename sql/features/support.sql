@@ -47,9 +47,9 @@ select
     s.snapshot_date,
     coalesce(r.tickets_30d, 0) as support_tickets_30d,  -- Support tickets in 30 days. [actionable] "{} support tickets in 30 days"
     coalesce(r.tickets_90d, 0) as support_tickets_90d,  -- Support tickets in 90 days. [actionable] "{} support tickets in 90 days"
-    cast(coalesce(r.decayed_3d, 0) as double) as tickets_decayed_3d,  -- Tickets, each counting half after 3 days. [actionable] "about {} tickets in recent days"
-    cast(coalesce(r.decayed_10d, 0) as double) as tickets_decayed_10d,  -- Tickets, each counting half after 10 days. [actionable] "about {} tickets in recent weeks"
-    cast(coalesce(r.decayed_30d, 0) as double) as tickets_decayed_30d,  -- Tickets, each counting half after 30 days. [actionable] "about {} tickets in recent months"
+    cast(coalesce(r.decayed_3d, 0) as double) as tickets_decayed_3d,  -- Tickets, each counting half after 3 days. [actionable] "about {} tickets in recent days" "0: no tickets in recent days | <0.5: hardly any tickets in recent days | <1.5: a ticket in recent days | several tickets in recent days"
+    cast(coalesce(r.decayed_10d, 0) as double) as tickets_decayed_10d,  -- Tickets, each counting half after 10 days. [actionable] "about {} tickets in recent weeks" "0: no tickets in recent weeks | <0.5: hardly any tickets in recent weeks | <1.5: a ticket in recent weeks | several tickets in recent weeks"
+    cast(coalesce(r.decayed_30d, 0) as double) as tickets_decayed_30d,  -- Tickets, each counting half after 30 days. [actionable] "about {} tickets in recent months" "0: no tickets in recent months | <0.5: hardly any tickets in recent months | <1.5: a ticket in recent months | several tickets in recent months"
     coalesce(r.technical_90d, 0) as technical_tickets_90d,  -- Technical tickets in 90 days. [actionable] "{} technical tickets in 90 days"
     coalesce(r.billing_90d, 0) as billing_tickets_90d,  -- Tickets about bills or payments in 90 days. [actionable] "{} billing tickets in 90 days"
     coalesce(1.0 * r.technical_90d / r.tickets_90d, 0) as technical_ticket_share,  -- Share of technical tickets in 90 days. [actionable] "{} of tickets technical" "0: no ticket is technical | {} of tickets are technical"

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from tests import ROOT
+from tests.languages.sources import marked
 
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
@@ -181,3 +182,12 @@ def real_settings() -> dict[str, dict[str, str]]:
 
 def test_the_page_on_settings_has_every_section_key_and_default():
     assert told_settings() == real_settings()
+
+
+def test_every_label_that_the_guide_of_the_pages_names_stands_on_a_page() -> None:
+    labels = {key[1] for key in marked()}
+    sentences = {text for label in labels for text in (label if isinstance(label, tuple) else (label,))}
+    guide = "\n".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("pages.md", "campaigns.md"))
+    named = {label.strip() for label in re.findall(r"(?<![*\w])\*([A-Z][^*\n]+)\*(?![*\w])", guide)}
+    assert len(named) > 30
+    assert {label for label in named if not any(label in text for text in sentences)} == {"PNG"}  # drawn by a script

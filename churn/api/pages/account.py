@@ -57,7 +57,7 @@ def choose_language(
 ) -> Response:
     """Keep in which language this browser wants its pages; an empty one leaves it to what the browser prefers."""
     if language and language not in languages():
-        raise NotFound(tr("there is no such language"), where=language[:20], remedy=tr("Choose one of the list."))
+        raise NotFound(tr("there is no such language"), where=language[:20], remedy=tr("Choose one from the list."))
     now = state.context.clock()
     state.store.requests.audit(user.name, "choose_language", language or "browser", now, request_id(request))
     response = RedirectResponse("/account", status_code=303)

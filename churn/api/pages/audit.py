@@ -56,7 +56,7 @@ DEEDS: Final = {  # what people call each kind of deed
     "save_simulation": N_("Saved a simulation"),
     "accept_uncalibrated": N_("Saw amounts in spite of a failed calibration"),
     "plan_programme": N_("Planned a programme"),
-    "foresee_programme": N_("Looked ahead at a programme"),
+    "foresee_programme": N_("Forecast a programme"),
     "evaluate_policy": N_("Evaluated a policy"),
     "approve_round": N_("Approved a round"),
     "reject_round": N_("Rejected a round"),

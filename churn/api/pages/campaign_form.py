@@ -43,9 +43,9 @@ WHO: Final = (
     FileField(("audience", "bands"), N_("Risk bands"), "bands", choices=tuple((band, band) for band in BANDS)),
     FileField(("audience", "min_probability"), N_("Risk from"), "percent"),
     FileField(("audience", "max_probability"), N_("Risk up to"), "percent"),
-    FileField(("audience", "filter"), N_("Condition"), "long", N_("Over features, such as: support_tickets_90d > 0 and current_fee >= 20. Left empty: "
-"everybody of these bands.")),
-    FileField(("audience", "requires_consent"), N_("Only those who agreed to marketing"), "flag", N_("Who objected is never contacted.")),
+    FileField(("audience", "filter"), N_("Condition"), "long", N_("A condition on features, such as: support_tickets_90d > 0 and "
+"current_fee >= 20. Leave it empty for everybody in these bands.")),
+    FileField(("audience", "requires_consent"), N_("Only those who agreed to marketing"), "flag", N_("Whoever objected is never contacted.")),
     FileField(("audience", "skip_open_tickets"), N_("Leave alone whoever waits for support"), "flag"),
     FileField(("audience", "customer_list"), N_("Customer list")),
 )  # fmt: skip
@@ -83,13 +83,13 @@ HOLDOUT: Final = (
 CRM: Final = (
     FileField(("crm", "connector"), N_("Pushed to"), "choice"),
     FileField(("crm", "mode"), N_("What may be written"), "choice", choices=(
-        ("update", N_("only records that are there")), ("upsert", N_("records that are there, and new ones")),
+        ("update", N_("existing records only")), ("upsert", N_("existing records, and new ones")),
         ("insert", N_("only new records")), ("mirror", N_("all of it, and whoever leaves is taken out")),
     )),
     FileField(("crm", "on_leave"), N_("When a customer leaves the list"), "choice", choices=(
         ("nothing", N_("leave the fields as they are")), ("clear", N_("empty the fields")), ("band_none", N_("say risk band none")),
     )),
-    FileField(("crm", "fields"), N_("Fields"), "map", N_("One a line: ours = theirs, such as churn_probability = ChurnRisk__c.")),
+    FileField(("crm", "fields"), N_("Fields"), "map", N_("One per line: ours = theirs, such as churn_probability = ChurnRisk__c.")),
 )  # fmt: skip
 ALL: Final = (*WHAT, *WHO, *OFFER, *VOLUNTARY, *INVOLUNTARY, *RATE, *HARM, *LIMITS, *HOLDOUT, *CRM)
 _CAUSES: Final = (*VOLUNTARY, *INVOLUNTARY, *HARM)

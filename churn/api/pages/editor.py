@@ -102,7 +102,7 @@ class Editor(Generic[DefinitionT]):
         text = self.current(state, name)
         definition, complaints = self.examine(state.context, name, text)
         if definition is None:
-            raise ConfigError(complaint_in_words(complaints[0]), where=name, remedy=tr("Mend it, then copy it."))
+            raise ConfigError(complaint_in_words(complaints[0]), where=name, remedy=tr("Correct it, then copy it."))
         values = self.values_of(state.context, definition)
         title = f"{self.kind}.title"
         return Edited(

@@ -39,10 +39,10 @@ Reader = Annotated[SignedIn, Depends(signed_in())]
 NO_TABLES: Final[list[str]] = []
 _NOTES: Final = {
     "by-segment": N_(
-        "Churn a month is what was lost of what each month began with. Months before: as many "
+        "Monthly churn is what was lost of what each month began with. Months before: as many "
         "months, right before these; year before: the same months, a year earlier."
     ),
-    "customers": N_("Other: pauses, and those who grew into the next time as a customer."),
+    "customers": N_("Other: pauses, and customers who moved on to the next length of time as a customer."),
     "revenue": N_("What customers pay a month, at their newest fee."),
     "survival": N_("Of all who ever joined, by the newest data; whatever months are chosen above."),
     "risk": N_(

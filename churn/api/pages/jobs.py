@@ -116,5 +116,5 @@ def _work(state: State) -> _Work:
 def _run(state: State, run_id: int) -> ScheduledRun:
     run = state.store.jobs.get(run_id)
     if run is None:
-        raise NotFound(tr("There is no such run"), remedy=tr("It may have been put away by the retention job."))
+        raise NotFound(tr("There is no such run"), remedy=tr("The retention job may have deleted it."))
     return run

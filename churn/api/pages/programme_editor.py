@@ -90,7 +90,7 @@ def new(
     definition, complaints = examine_programme_here(state.context, _UNNAMED, text)
     if definition is None:
         raise ConfigError(
-            complaint_in_words(complaints[0]), where=_UNNAMED, remedy=tr("Mend it, then make a programme.")
+            complaint_in_words(complaints[0]), where=_UNNAMED, remedy=tr("Correct it, then make a programme.")
         )
     values = form.values_of(definition, campaigns) | {"programme.title": "", f"offers.{campaigns[0]}.is_on": ""}
     return _show(request, state, user, Edited("", values, text, mark_of(None), is_new=True))

@@ -43,15 +43,15 @@ LIMITS: Final = (
 )  # fmt: skip
 MEASURED: Final = (
     FileField(("holdout", "share"), N_("Left alone by chance"), "percent", N_("Of those chosen: that is how each offer's effect is measured.")),
-    FileField(("random_slice", "share"), N_("Given to chance"), "percent", N_("Of everybody: that is how one learns what the plan would never try. 0 for none.")),
-    FileField(("random_slice", "leave_alone"), N_("Left alone of these"), "percent"),
-    FileField(("random_slice", "limits_share"), N_("Chance may take"), "percent", N_("Of the budget, and of each offer's contacts.")),
+    FileField(("random_slice", "share"), N_("Random slice"), "percent", N_("Of everybody: that is how one learns what the plan would never try. 0 for none.")),
+    FileField(("random_slice", "leave_alone"), N_("Of these, left alone"), "percent"),
+    FileField(("random_slice", "limits_share"), N_("The random slice takes at most"), "percent", N_("Of the budget, and of each offer's contacts.")),
 )  # fmt: skip
 APPROVAL: Final = (
-    FileField(("approval", "required"), N_("A round waits for somebody's yes"), "flag", N_("Nobody of it is assigned or pushed before.")),
-    FileField(("approval", "by"), N_("Who may say it"), "names", N_("Names of users or keys, one a line; left empty: everybody who may push.")),
-    FileField(("approval", "budget_owner"), N_("Who else may say no"), hint=N_("A user or key.")),
-    FileField(("approval", "expires_days"), N_("A draft lapses after"), "number", N_("Days.")),
+    FileField(("approval", "required"), N_("Each round needs approval"), "flag", N_("Nobody in it is assigned or pushed before that.")),
+    FileField(("approval", "by"), N_("Who may approve"), "names", N_("Names of users or keys, one per line; leave it empty for everybody who may push.")),
+    FileField(("approval", "budget_owner"), N_("Who else may reject"), hint=N_("A user or key.")),
+    FileField(("approval", "expires_days"), N_("A draft expires after"), "number", N_("Days.")),
 )  # fmt: skip
 _FIXED: Final = (*WHAT, *WHO, *LIMITS, *MEASURED, *APPROVAL)
 
@@ -62,8 +62,8 @@ def offer_fields(campaign: str) -> tuple[FileField, ...]:
     return (
         FileField((*place, _IS_ON), tr("Takes part"), "flag"),
         FileField((*place, "capacity"), tr("Contacts a month"), "number"),
-        FileField((*place, "cooldown_days"), tr("Days of rest"), "number"),
-        FileField((*place, "weight"), tr("Weight by chance"), "number"),
+        FileField((*place, "cooldown_days"), tr("Days between contacts"), "number"),
+        FileField((*place, "weight"), tr("Weight in the random slice"), "number"),
     )
 
 

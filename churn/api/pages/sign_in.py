@@ -66,7 +66,7 @@ async def sign_in(
     else:
         session = await run_in_threadpool(sign_in_by_key, state.context, secret, address=address)
     if session is None:
-        wrong = tr("Name and password do not match.") if name.strip() else tr("This is no valid key.")
+        wrong = tr("Name and password do not match.") if name.strip() else tr("This key is not valid.")
         return await run_in_threadpool(sign_in_form, request, state, target, wrong=wrong, name=name)
     return entered(request, session, target)
 

@@ -209,9 +209,9 @@ def _headline(figures: SegmentFigures, currency: str) -> list[tuple[str, str, st
     if now is None:
         return []
     return [
-        (tr("Churn a month"), _share(now.churn_rate), _compared(period, lambda sums: sums.churn_rate, figures.length)),
+        (tr("Monthly churn"), _share(now.churn_rate), _compared(period, lambda sums: sums.churn_rate, figures.length)),
         (
-            tr("Revenue churn a month"),
+            tr("Monthly revenue churn"),
             _share(now.revenue_churn),
             _compared(period, lambda s: s.revenue_churn, figures.length),
         ),

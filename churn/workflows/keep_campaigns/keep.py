@@ -97,7 +97,7 @@ def plan_programmes(context: Context) -> Kept:
         newest = {name: store.programmes.rounds(name, limit=1) for name in sorted(names)}
     kept = Kept()
     for name, number in lapsed:
-        kept = kept.and_then(f"{name}: the draft of round {number} has lapsed")
+        kept = kept.and_then(f"{name}: the draft of round {number} has expired")
     if run is None:
         return kept
     for name, rounds in newest.items():

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 STEP_LABELS: Final[dict[StepName, str]] = {
     "scored": "Scored",
-    "recommended": "Recommended by money",
+    "recommended": "Worth contacting",
     "allowed": "May be contacted",
     "rested": "After cooldown, tickets and other campaigns",
     "not_held_out": "Without the global holdout",

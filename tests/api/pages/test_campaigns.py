@@ -73,7 +73,7 @@ def test_a_campaign_is_planned_tried_pushed_and_its_refused_rows_sent_again(visi
     visitor.screenshot("campaign-new")
 
     ask(visitor, "Plan", "Plan")
-    visitor.see("Waiting", "nobody is at work")
+    visitor.see("Waiting", "no scheduler is running")
     assert work_everything(visitor.served) == ["plan done:"]
     visitor.see("held out", "Customers to contact")  # the page asks by itself, and loads anew once all is done
     visitor.see("Who may be contacted", "Have not agreed to marketing", "What the measurement will tell")

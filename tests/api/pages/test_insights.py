@@ -89,7 +89,7 @@ def test_before_any_exploration_the_page_offers_one_and_asks_for_the_job(visitor
     visitor.assert_accessible()
     visitor.screenshot("insights-empty")
     visitor.page.get_by_role("button", name="Explore the data").click()
-    visitor.see("Nobody is at work: it waits until whoever runs churn starts the scheduler")
+    visitor.see("No scheduler is running: it waits until whoever runs churn starts one")
     with visitor.served.context.open_store() as store:
         assert store.jobs.latest("explore").state == "queued"
 

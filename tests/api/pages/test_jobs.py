@@ -7,11 +7,11 @@ import pytest
 from churn.jobs.catalog import JOBS
 
 
-def test_a_job_asked_for_waits_in_the_ledger_and_says_that_nobody_is_at_work(visitor):
+def test_a_job_asked_for_waits_in_the_ledger_and_says_that_no_scheduler_is_running(visitor):
     visitor.visit("/jobs")
-    visitor.see("No scheduler is at work")
+    visitor.see("No scheduler is running, so nothing starts by itself")
     visitor.page.get_by_role("button", name="Run now: Retention").click()
-    visitor.see("Nobody is at work: 1 run waits", "Waits for a scheduler to begin.")
+    visitor.see("No scheduler is running: 1 run waits", "Waits for a scheduler to begin.")
     assert visitor.page.url.endswith("/jobs"), "nothing but the work was replaced"
     with visitor.served.context.open_store() as store:
         run = store.jobs.latest("retention")
@@ -29,7 +29,7 @@ def test_a_run_under_way_shows_its_steps_as_they_end(visitor):
         store.jobs.start_step(asked.run_id, "tester", "score", at=now)
         visitor.visit("/jobs")
         run = visitor.page.locator(f"#run-{asked.run_id}")
-        run.get_by_text("At work").first.wait_for(state="visible")
+        run.get_by_text("Running").first.wait_for(state="visible")
         visitor.screenshot("jobs-at-work")
         store.jobs.finish_step(
             asked.run_id,

@@ -149,7 +149,7 @@ def test_a_push_in_a_browser(visitor: Any) -> None:
     visitor.visit("/pushes").see("Risk list", "Partly done")
     visitor.assert_accessible()
     visitor.page.get_by_role("link", name="Risk list").last.click()
-    visitor.see("Refused, grouped by the CRM's message", "What the CRM answered")
+    visitor.see("Refused, by what the CRM says", "What the CRM answered")
     visitor.page.locator(".payload summary").first.click()
     visitor.see("churn_risk")
     visitor.assert_accessible()

@@ -111,7 +111,7 @@ def test_the_export_is_what_the_list_shows_and_runs_no_formula(visitor):
 def test_a_push_is_a_job_that_the_page_follows_and_a_reader_may_not_ask_for(visitor, visitors):
     visitor.visit("/risk-list")
     visitor.page.get_by_role("button", name="Push the list").click()
-    visitor.see("Last push", "Waiting", "Nobody is at work")
+    visitor.see("Last push", "Waiting", "No scheduler is running")
     visitor.assert_accessible()
     with visitor.served.context.open_store() as store:
         (run,) = store.jobs.list("sync")

@@ -44,7 +44,7 @@ def test_a_choice_is_mailed_once_a_month_with_each_table_as_csv(tmp_path: Path) 
     assert mail["Message-ID"] != later["Message-ID"]
     plain = mail.get_body(("plain",))
     assert plain is not None
-    assert "Churn a month: 1.3" in plain.get_content()
+    assert "Monthly churn: 1.3" in plain.get_content()
     html = html_of(mail)
     assert re.findall(r"<h2[^>]*>([^<]+)</h2>", html) == ["Churn by plan", "Customers by month"]
     assert "premium" in html

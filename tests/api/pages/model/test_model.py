@@ -85,11 +85,11 @@ def test_a_chart_is_saved_as_a_picture(visitor):
 
 
 def test_each_fact_stands_beside_what_it_was_in_training(visitor):
-    visitor.visit("/model").see("Which of its facts have moved?", "grey", "PSI")
+    visitor.visit("/model").see("Which features have drifted?", "grey", "PSI")
     rows = visitor.page.locator("section[aria-labelledby=moved-title] tbody tr")
     assert rows.count() == 12
     assert rows.locator("svg.spread").count() == 12
-    visitor.page.get_by_role("link", name="All", exact=False).filter(has_text="facts").click()
+    visitor.page.get_by_role("link", name="All", exact=False).filter(has_text="features").click()
     visitor.page.wait_for_url("**facts=all**")
     used = [feature for feature in model_view(visitor.served.context).card.features if feature.is_used]
     assert 12 < rows.count() <= len(used)

@@ -89,7 +89,7 @@ def test_the_page_says_what_the_command_line_says(visitor: Visitor, served: Serv
     assert sentence_of(visitor).startswith(amounts)
     assert page.locator("#profit-curve .chart-still svg:visible, #profit-curve .chart-still").count()
     assert "highest at" in page.locator("#profit-curve svg[role=img]").first.get_attribute("aria-label")
-    visitor.see("What matters most", "Before you believe it", "Make a campaign of it")
+    visitor.see("What matters most", "Before you believe it", "Make it a campaign")
 
 
 def test_dragging_the_threshold_moves_answer_curve_and_the_other_cuts(visitor: Visitor) -> None:

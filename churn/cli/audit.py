@@ -38,6 +38,6 @@ def audit(
 
     def render() -> None:
         rows = [(f"{entry.done_at:%Y-%m-%d %H:%M:%S}", entry.who, entry.action, entry.subject) for entry in entries]
-        table("Audit log", ["when (UTC)", "who", "did", "to"], rows)
+        table("Audit log", ["when (UTC)", "who", "did", "to"], rows, nothing="Nothing of this was done.")
 
     session.show({"entries": document}, render)

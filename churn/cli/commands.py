@@ -39,7 +39,7 @@ COMMANDS: dict[str, CommandEntry] = {  # in the order of `churn --help`
         "project", "Check settings, campaigns, programmes, SQL and data quality; changes nothing.", BEGIN
     ),
     "doctor": CommandEntry(
-        "doctor", "Look at machine, home, sources, model, jobs and connectors, and say what mends what is ill.", BEGIN
+        "doctor", "Look at machine, home, sources, model, jobs and connectors, and say how to fix what is wrong.", BEGIN
     ),
     "generate": CommandEntry(
         "project", "Write only the simulated company's raw files, with the truth beside them.", BEGIN
@@ -134,7 +134,7 @@ COMMANDS: dict[str, CommandEntry] = {  # in the order of `churn --help`
         RUNNING,
     ),
     "jobs": CommandEntry(
-        "jobs", "List the jobs, when each is due, whether a scheduler is at work, and the newest runs.", RUNNING
+        "jobs", "List the jobs, when each is due, whether a scheduler is running, and the newest runs.", RUNNING
     ),
     "scheduler": CommandEntry(
         "jobs",
@@ -146,7 +146,7 @@ COMMANDS: dict[str, CommandEntry] = {  # in the order of `churn --help`
     ),
     "health": CommandEntry(
         "health",
-        "Say whether the service is ready, or a scheduler at work; exit code 6 when not. For containers and probes.",
+        "Say whether the service is ready, or a scheduler running; exit code 6 when not. For containers and probes.",
         RUNNING,
     ),
     "backup": CommandEntry(

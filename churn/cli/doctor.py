@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(session: Session) -> None:
-    """Look at machine, home, sources, model, jobs and connectors, and say what mends what is ill.
+    """Look at machine, home, sources, model, jobs and connectors, and say how to fix what is wrong.
 
     Nothing is changed. Exit code 1 where something has to be mended; what deserves a look alone ends with 0.
     """

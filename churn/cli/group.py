@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections import UserDict
+from copy import copy
 from typing import Any
 
 import typer
@@ -14,6 +15,7 @@ from typer.main import get_group
 from churn.cli.commands import COMMANDS
 from churn.cli.examples import EXAMPLES
 
+_NUMBERS = {"int": "whole number", "float": "number"}  # by how the name of a type begins
 _TAG = re.compile(r"(\[[a-z#/@])")  # what the help's library would read as a style
 
 
@@ -83,10 +85,19 @@ def _finish(command: Any, path: str) -> None:
     paragraphs = (" ".join(paragraph.split()) for paragraph in (command.help or "").split("\n\n"))
     command.help = _plain("\n\n".join(paragraphs))
     for parameter in command.params:
+        _name_numbers(parameter)
         if getattr(parameter, "help", None):
             parameter.help = _plain(parameter.help)
     for name, inner in getattr(command, "commands", {}).items():
         _finish(inner, f"{path} {name}")
+
+
+def _name_numbers(parameter: Any) -> None:
+    """Call numbers so in help and refusals: "`ten` is not a valid whole number", where the library says int, or float range."""
+    words = next((word for kind, word in _NUMBERS.items() if parameter.type.name.startswith(kind)), None)
+    if words is not None:
+        parameter.type = copy(parameter.type)  # the library's own is shared by all options of its kind
+        parameter.type.name = words
 
 
 def _plain(text: str) -> str:

@@ -24,10 +24,10 @@ def health(
     url: Annotated[str | None, typer.Option(help="The service's address. Default: [api] port on this machine.")] = None,
     timeout: Annotated[float, typer.Option(min=0.1, max=60, help="Seconds to wait for an answer.")] = 3,
 ) -> None:
-    """Say whether the service is ready, or a scheduler at work; exit code 6 when not. For containers and probes."""
+    """Say whether the service is ready, or a scheduler running; exit code 6 when not. For containers and probes."""
     if scheduler:
         answer = scheduler_health(session.context)
     else:
         address = url or f"http://127.0.0.1:{session.context.settings.api.port}"
         answer = service_health(address.rstrip("/"), seconds=timeout)
-    session.show({"what": answer.what, **answer.details}, lambda: line(f"The {answer.what} is at work."))
+    session.show({"what": answer.what, **answer.details}, lambda: line(f"The {answer.what} is running."))

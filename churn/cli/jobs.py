@@ -138,7 +138,7 @@ def jobs(
     job: Annotated[str | None, typer.Argument(metavar="[JOB]", help="Only the runs of this one.")] = None,
     limit: Annotated[int, typer.Option(help="Runs to show.", min=1, max=1_000)] = 10,
 ) -> None:
-    """List the jobs, when each is due, whether a scheduler is at work, and the newest runs."""
+    """List the jobs, when each is due, whether a scheduler is running, and the newest runs."""
     if job is not None:
         job_named(job)
     context = session.context
@@ -198,6 +198,7 @@ def _show_runs(runs: list[RunView]) -> None:
             for run in runs
         ],
         right=[0, 6],
+        nothing="No job has run yet: start one by `churn run JOB`.",
     )
 
 
@@ -217,7 +218,7 @@ def scheduler(
             typer.echo(f"{context.clock():%Y-%m-%d %H:%M:%S} {text}")  # flushed, for other processes read it
 
     tell(
-        f"Scheduler at work. Next: {', '.join(f'{job} {at:%Y-%m-%d %H:%M} UTC' for job, at in due.items()) or 'nothing'}."
+        f"The scheduler is running. Next: {', '.join(f'{job} {at:%Y-%m-%d %H:%M} UTC' for job, at in due.items()) or 'nothing'}."
     )
     run_scheduler(context, config=session.config, tell=tell, parent=parent)
 

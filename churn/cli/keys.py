@@ -10,6 +10,8 @@ from churn.accounts.keys import create_key, list_keys, revoke_key
 from churn.cli.common import Session, command
 from churn.cli.tables import line, table
 
+_NONE = "There is no key yet: make one by `churn keys create NAME --scope read`."
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
@@ -63,7 +65,7 @@ def list_(session: Session) -> None:
             )
             for key in keys
         ]
-        table("Keys", ["name", "scopes", "created", "last used", "revoked"], rows)
+        table("Keys", ["name", "scopes", "created", "last used", "revoked"], rows, nothing=_NONE)
 
     session.show({"keys": document}, render)
 

@@ -21,6 +21,8 @@ from churn.wording import money
 from churn.workflows.mirror import mirror_if_configured
 from churn.workflows.train import promote_model, rollback_model, train_model
 
+_NONE = "No model is trained yet: run `churn train`."
+
 if TYPE_CHECKING:
     from churn.store import ModelVersion
     from churn.store.records import ModelChange
@@ -165,7 +167,13 @@ def list_(session: Session) -> None:
         rows.append((model.version, model.status, _figure(auc, ".3f"), _amount(net_profit, currency), model.reason))
     session.show(
         {"models": [_version(model) for model in models]},
-        lambda: table("Models", ["version", "status", "AUC", "net profit", "why it was selected"], rows, right=[2, 3]),
+        lambda: table(
+            "Models",
+            ["version", "status", "AUC", "net profit", "why it was selected"],
+            rows,
+            right=[2, 3],
+            nothing=_NONE,
+        ),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -65,11 +66,9 @@ def init(
     def render() -> None:
         if project.proposals:
             chosen = [proposal.table for proposal in project.proposals if proposal.is_chosen]
-            line(
-                f"Wrote {project.settings}, with sources as proposed from the files: {', '.join(chosen) or 'none for sure'}."
-            )
-            open_ones = sum(len(proposal.choices) + (not proposal.is_chosen) for proposal in project.proposals)
-            line(f"{open_ones} things in it are left to you, as comments: read it, then run `churn refresh --dry-run`.")
+            left = sum(len(proposal.choices) + (not proposal.is_chosen) for proposal in project.proposals)
+            for sentence in _proposed(project.settings, chosen, left):
+                line(sentence)
         else:
             line(f"Wrote {project.settings}. Name your files under [sources.*], then run `churn refresh`.")
         for path in project.campaigns.values():
@@ -95,6 +94,20 @@ def init(
             for proposal in project.proposals
         ]
     session.show(document, render)
+
+
+def _proposed(settings: Path, chosen: Sequence[str], left: int) -> tuple[str, str]:
+    """Return what was made of the files, and what to do next; `left` questions stand in the settings as comments."""
+    if not chosen:
+        return (
+            f"Wrote {settings}. No file is surely one of the tables: each stands in it as a comment, with its columns.",
+            "Say there which table it is and what its columns are, then run `churn refresh --dry-run`.",
+        )
+    wrote = f"Wrote {settings}, with sources as proposed from the files: {', '.join(chosen)}."
+    if not left:
+        return wrote, "Nothing in it is left open: run `churn refresh --dry-run` to see how it is read."
+    questions = "One question is" if left == 1 else f"{left} questions are"
+    return wrote, f"{questions} left to you in it, as comments: answer them, then run `churn refresh --dry-run`."
 
 
 def demo(

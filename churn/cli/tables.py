@@ -25,22 +25,35 @@ def shown(value: object) -> str:
     return str(value).translate(_COMMANDS)
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[int] = ()) -> None:
-    """Print a table; the columns at the positions `right` are aligned to the right.
+def table(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    right: Sequence[int] = (),
+    nothing: str | None = None,
+) -> None:
+    """Print a table; the columns at the positions `right` are aligned to the right. Without rows `nothing` is said instead.
 
     On a terminal too narrow for it, only texts wrap, between words; where that is not enough, each row becomes a card: a line for each
     column. In a file or a pipe nothing wraps.
     """
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     terminal, title, columns = console(), shown(title), [shown(name) for name in columns]
     cells = [tuple("" if value is None else shown(value) for value in row) for row in rows]
+    if not cells and nothing is not None:
+        terminal.print(shown(nothing))
+        return
     widths = _widths(columns, cells, frozenset(right), terminal.width)
     if widths is None:
         _cards(terminal, title, columns, cells)
         return
-    grid = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
+    if title:  # a line of its own: as the table's it would be broken to the table's width
+        terminal.print(Text(title, style="bold"))
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for position, (name, width) in enumerate(zip(columns, widths, strict=True)):
         grid.add_column(name, justify="right" if position in right else "left", overflow="fold", width=width)
     for row in cells:

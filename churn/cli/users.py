@@ -14,6 +14,7 @@ from churn.cli.common import Session, command
 from churn.cli.tables import line, table
 from churn.errors import ConfigError
 
+_NOBODY = "Nobody has a name of their own yet: add somebody by `churn users create NAME --scope read`."
 _NUMBER = 12  # signs of a session's number that are shown: enough to tell it from others
 
 
@@ -74,7 +75,7 @@ def list_(session: Session) -> None:
             )
             for u in users
         ]
-        table("Users", ["name", "from", "scopes", "created", "last signed in"], rows)
+        table("Users", ["name", "from", "scopes", "created", "last signed in"], rows, nothing=_NOBODY)
 
     session.show({"users": document}, render)
 
@@ -160,7 +161,12 @@ def sessions(
             )
             for browser in signed_in
         ]
-        table("Signed in", ["number", "name", "by", "scopes", "since", "last seen", "until"], rows)
+        table(
+            "Signed in",
+            ["number", "name", "by", "scopes", "since", "last seen", "until"],
+            rows,
+            nothing="Nobody is signed in.",
+        )
 
     session.show({"sessions": document}, render)
 

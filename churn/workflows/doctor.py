@@ -108,7 +108,7 @@ def _home(context: Context) -> Iterator[Diagnosis]:
         try:
             with locked(context.settings.warehouse_path, "churn doctor"):
                 pass
-            yield Diagnosis("warehouse", "ok", "nobody is at work in it")
+            yield Diagnosis("warehouse", "ok", "nobody is using it")
         except ChurnError as error:
             yield _ill("warehouse", error, "look")
     else:
@@ -202,10 +202,10 @@ def _jobs(context: Context) -> Iterator[Diagnosis]:
     with context.open_store() as store:
         workers = store.schedule.workers(context.clock())
     if workers:
-        yield Diagnosis("jobs", "ok", f"{len(workers):,} scheduler{'' if len(workers) == 1 else 's'} at work")
+        yield Diagnosis("jobs", "ok", f"{len(workers):,} scheduler{'' if len(workers) == 1 else 's'} running")
     else:
         yield Diagnosis(
-            "jobs", "look", "no scheduler is at work", "Run `churn scheduler`, or `churn serve --with-scheduler`."
+            "jobs", "look", "no scheduler is running", "Run `churn scheduler`, or `churn serve --with-scheduler`."
         )
 
 

@@ -85,7 +85,9 @@ def init_project(
     """
     path, campaigns = folder / "churn.toml", folder / home / "campaigns"
     if path.exists():
-        raise ConfigError("exists already", where=str(path), remedy="Edit it, or name another folder.")
+        raise ConfigError(
+            "exists already", where=str(path), remedy="Edit it, or name another folder: `churn init FOLDER`."
+        )
     proposals = propose_sources(files, year=year) if files and year is not None else []
     sources = written_sources(proposals, folder) if proposals else SOURCES
     written = {}

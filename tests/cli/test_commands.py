@@ -42,6 +42,15 @@ def test_a_wrong_option_ends_with_code_2(tmp_path):
     assert churn("score", "--nonsense", cwd=tmp_path).returncode == 2
 
 
+@pytest.mark.parametrize(
+    ("option", "given", "wanted"), [("--budget", "much", "number"), ("--contacts", "1.5", "whole number")]
+)
+def test_what_is_no_number_is_refused_in_words(tmp_path, option, given, wanted):
+    done = call("simulate", option, given, cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"'{given}' is not a valid {wanted}." in " ".join(done.stderr.split())
+
+
 def test_init_writes_settings_that_load_as_the_defaults(tmp_path):
     from churn.config import Settings, load_settings
 

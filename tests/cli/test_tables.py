@@ -36,6 +36,18 @@ def test_what_would_command_the_terminal_is_shown_as_a_replacement(
     assert out.count("a\N{REPLACEMENT CHARACTER}") == 3
 
 
+def test_a_long_title_over_a_narrow_table_stays_on_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    table("As of 2026-08-09 00:00 UTC", ["n"], [[1]])
+    assert capsys.readouterr().out.splitlines()[0] == "As of 2026-08-09 00:00 UTC"
+
+
+def test_a_table_without_rows_says_what_is_missing_where_that_can_be_said(capsys: pytest.CaptureFixture[str]) -> None:
+    table("Keys", ["name"], [], nothing="There is no key yet.")
+    table("Answer", ["name"], [])
+    said, title, *rest = capsys.readouterr().out.splitlines()
+    assert (said, title, "name" in " ".join(rest)) == ("There is no key yet.", "Answer", True)
+
+
 def test_letters_of_all_scripts_lines_and_tabs_are_shown() -> None:
     text = "Köln 東京 עברית 🙂\n\tx"
     assert shown(text) == text

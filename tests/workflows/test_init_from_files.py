@@ -180,7 +180,7 @@ def test_the_command_takes_what_a_shell_makes_of_a_star(tmp_path: Path, monkeypa
     shown = CliRunner().invoke(build_app(), ["refresh", "--dry-run"])
     assert shown.exit_code == 0, shown.output
     again = CliRunner().invoke(build_app(), ["init", "--from", "in"])
-    assert again.exit_code == 2
+    assert (again.exit_code, "`churn init FOLDER`" in again.output) == (2, True)
     whole = CliRunner().invoke(build_app(), ["init", "other", "--from", "in"])
     assert whole.exit_code == 0, whole.output
     assert "customers, subscriptions" in " ".join(whole.output.split())
@@ -191,8 +191,11 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "empty.csv").write_text("")
     with pytest.raises(ConfigError, match="cannot tell the format"):
         init_project(tmp_path, files=[tmp_path / "book.xlsx"], year=2026)
-    with pytest.raises(ContractBroken, match="empty"):
+    with pytest.raises(ContractBroken, match=r"empty. Export it again, or leave it out: `churn init --from"):
         init_project(tmp_path, files=[tmp_path / "empty.csv"], year=2026)
+    (tmp_path / "picture.csv").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(256)))
+    with pytest.raises(ContractBroken, match="is no text, and no table that can be read"):
+        init_project(tmp_path, files=[tmp_path / "picture.csv"], year=2026)
     with pytest.raises(ConfigError, match="no such file"):
         init_project(tmp_path, files=[tmp_path / "nothing.csv"], year=2026)
     assert not (tmp_path / "churn.toml").exists()
@@ -253,3 +256,26 @@ def test_a_day_that_stands_for_none_is_proposed_as_missing(tmp_path: Path, never
     assert f"# A placeholder in Vertragsende, read as missing: {never}." in text
     missing = {column.column: column.missing for column in read(settings)["subscriptions"].columns}
     assert (missing["canceled_at"], missing["ended_at"], missing["started_at"]) == (15, 15, 0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (
+            "Farbe;Form\nrot;rund\nblau;eckig\n",
+            "No file is surely one of the tables: each stands in it as a comment, with its columns. Say there which table it is",
+        ),
+        (
+            "Kundennummer;Vertragsbeginn;Tarif;Monatspreis\n" + "1;17.03.2024;Basis;9,99\n2;18.04.2024;Plus;19,99\n",
+            "proposed from the files: subscriptions. Nothing in it is left open: run `churn refresh --dry-run`",
+        ),
+    ],
+)
+def test_the_command_says_what_was_made_of_the_files_and_what_to_do_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "vertraege.csv").write_text(rows, encoding="utf-8")
+    done = CliRunner().invoke(build_app(), ["init", "--from", "vertraege.csv"])
+    assert done.exit_code == 0, done.output
+    assert said in " ".join(done.output.split())

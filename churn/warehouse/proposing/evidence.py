@@ -7,6 +7,7 @@ import csv
 import gzip
 import json
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,7 @@ _PLACEHOLDERS: Final = 5  # rows from which on a day of no real year stands for 
 # A date, in any order of its parts, of a year up to 1904 or from 2090.
 _NO_YEAR: Final = "^([0-9]{1,2}[./-][0-9]{1,2}[./-])?(0[0-9]{3}|1[0-8][0-9]{2}|190[0-4]|209[0-9]|2[1-9][0-9]{2}|[3-9][0-9]{3})([./-][0-9]{1,2}[./-][0-9]{1,2})?([ T].*)?$"
 _DELIMITERS: Final = (",", ";", "\t", "|")
+_OTHERS: Final = "Export it again, or leave it out: `churn init --from OTHER_FILES`."
 _MARKED: Final = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
@@ -232,7 +234,10 @@ def _encoding(path: Path) -> tuple[str | None, str]:
         return marked, ""
     if b"\0" in head:
         # The zero of a Latin letter stands second where the small end comes first.
-        return ("utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be"), ""
+        encoding = "utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be"
+        if not _is_text(head, encoding):
+            raise ContractBroken("is no text, and no table that can be read", where=str(path), remedy=_OTHERS)
+        return encoding, ""
     whole = path.read_bytes() if path.suffix != ".gz" else head
     try:
         codecs.getincrementaldecoder("utf-8")().decode(whole)
@@ -240,6 +245,15 @@ def _encoding(path: Path) -> tuple[str | None, str]:
         example = next((line for line in head.splitlines() if not line.isascii()), b"")[:60].decode("cp1252", "replace")
         return "cp1252", f"not UTF-8; in cp1252 (Western Windows) a line reads: {example}"
     return None, ""
+
+
+def _is_text(head: bytes, encoding: str) -> bool:
+    """Whether these first bytes are letters and ends of lines: a picture or a program holds other signs too."""
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return not any(unicodedata.category(sign) == "Cc" and sign not in "\t\r\n" for sign in text)
 
 
 def _lines(path: Path, encoding: str) -> list[str]:
@@ -251,7 +265,7 @@ def _delimiters(path: Path, encoding: str) -> tuple[str, ...]:
     """Return the signs that part columns, the likeliest first; several where the file's lines do not tell."""
     lines = _lines(path, encoding)
     if not lines:
-        raise ContractBroken("the file is empty", where=str(path), remedy="Check that the export ran.")
+        raise ContractBroken("the file is empty", where=str(path), remedy=_OTHERS)
     widths = {
         sign: {len(row) for row in csv.reader(lines[:-1] or lines, delimiter=sign)}
         for sign in _DELIMITERS

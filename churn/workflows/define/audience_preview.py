@@ -11,6 +11,7 @@ from churn.campaigns.eligibility import LOW_PROFIT, Eligibility, eligibility
 from churn.campaigns.programmes import competing
 from churn.campaigns.reading import load_campaign
 from churn.context import Context
+from churn.decisions.power import minimum_detectable_effect
 from churn.documents.plan import RuleCount
 from churn.errors import DataError, ResourceError
 from churn.snapshots.conditions import known_features
@@ -50,7 +51,7 @@ class AudiencePreview:
 
     `steps` counts who is left out by which rule, in order; `examples` are those of the highest risk; `listed` are the
     customers on the audience's list, None where it names none, `unscored` those of them who have no score. What the offer earns
-    with each is not asked here: a plan also leaves out whom it would lose money on.
+    with each is not asked here: a plan also leaves out whom it would lose money on. `height` is None where nobody is left to choose.
     """
 
     customers: int
@@ -61,6 +62,21 @@ class AudiencePreview:
     examples: tuple[ExampleCustomer, ...]
     listed: int | None = None
     unscored: int = 0
+    height: HoldoutHeight | None = None
+
+
+@dataclass(frozen=True)
+class HoldoutHeight:
+    """What a measurement could tell if as many were chosen as may be: those left alone by chance, and the churn that they stand for.
+
+    `seen_from` is the churn rate of those contacted from which on downwards an effect would be found four times in five; None
+    where not even the largest would be.
+    """
+
+    chosen: int
+    left_alone: int
+    churn_rate: float
+    seen_from: float | None
 
 
 @dataclass(frozen=True)
@@ -120,6 +136,7 @@ class AudiencePreviews:
             examples=tuple(ExampleCustomer(*row) for row in examples.iter_rows()),
             listed=listed,
             unscored=0 if listed is None else listed - scored,
+            height=_height(result.eligible, float(p[reachable].sum()), definition),
         )
 
     def preview_programme(self, definition: ProgrammeDefinition) -> ProgrammePreview:
@@ -195,3 +212,14 @@ class AudiencePreviews:
         matching = query_files([path], sql, _LIMITS).frame["customer_id"]
         hits: NDArray[np.bool_] = ids.is_in(matching.implode()).to_numpy()
         return hits
+
+
+def _height(reachable: int, leavers: float, definition: CampaignDefinition) -> HoldoutHeight | None:
+    """Return what the holdout of `definition` could tell if all who may be contacted, or as many as its limit lets, were chosen."""
+    share, contacts = definition.holdout.share, definition.limits.contacts
+    chosen = reachable if contacts is None else min(reachable, round(contacts / (1.0 - share)))
+    if not chosen:
+        return None
+    left_alone, rate = round(chosen * share), leavers / reachable
+    drop = minimum_detectable_effect(rate, chosen - left_alone, left_alone) if left_alone else None
+    return HoldoutHeight(chosen, left_alone, rate, None if drop is None else rate - drop)

@@ -14,6 +14,7 @@ from churn.api.pages import campaign_form
 from churn.campaigns.customer_list import keep_customer_list, load_customer_list
 from churn.campaigns.history import campaign_versions
 from churn.campaigns.reading import campaign_files, load_campaign
+from churn.decisions.power import power_of
 from churn.errors import ConfigError
 from churn.workflows.define import AudiencePreviews, receive_customer_list, validate_campaigns
 from churn.workflows.plan import PlanRequest, plan_campaigns
@@ -328,7 +329,24 @@ def test_the_preview_counts_as_the_plan_does(service: Service, finished_company:
         assert shown.in_audience + rules["not_in_audience"] + rules["assigned_before"] <= shown.customers
         assert len(shown.examples) == min(5, shown.reachable)
         assert shown.listed == (200 if name == "of_a_list" else None)
+        height = shown.height
+        assert height is not None
+        assert (height.chosen, height.left_alone) == (
+            shown.reachable,
+            round(shown.reachable * definition.holdout.share),
+        )
+        if height.seen_from is not None:
+            treated, left = height.chosen - height.left_alone, height.left_alone
+            assert power_of(height.churn_rate, height.seen_from, left, treated) == pytest.approx(0.8, abs=1e-6)
         assert shown.in_audience <= (shown.listed or shown.customers)
+    limits = definition.limits.model_copy(update={"contacts": 9})
+    limited = previews.preview(definition.model_copy(update={"limits": limits})).height
+    assert limited is not None
+    assert limited.chosen - limited.left_alone == 9
+    nobody = definition.holdout.model_copy(update={"share": 0.0})
+    alone = previews.preview(definition.model_copy(update={"holdout": nobody})).height
+    assert alone is not None
+    assert (alone.left_alone, alone.seen_from) == (0, None)
     wrong = definition.audience.model_copy(update={"filter": "no_such_feature > 1"})
     with pytest.raises(ConfigError, match="no_such_feature"):
         previews.preview(definition.model_copy(update={"audience": wrong}))

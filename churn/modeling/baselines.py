@@ -40,7 +40,7 @@ def baselines(rows: LearningRows, features: tuple[str, ...]) -> tuple[Baseline, 
             rules.append(Baseline("last_login_rule", "Last-login rule", _LastLogin(float(known.max()))))
     segment = _segment(rows, features)
     if segment is not None:
-        rules.append(Baseline("segment_rate", f"Churn rate by {segment.feature}", segment))
+        rules.append(Baseline("segment_rate", f"Churn rate by {segment.feature.replace('_', ' ')}", segment))
     return tuple(rules)
 
 

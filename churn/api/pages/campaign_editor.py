@@ -65,12 +65,16 @@ def new(
     state: Here,
     user: Pusher,
     copy: Annotated[str, Query(max_length=100, pattern=f"^$|{NAME}")] = "",
+    band: Annotated[list[str], Query(max_length=20)] = [],  # noqa: B006 - the framework copies it
+    minimum: Annotated[str, Query(alias="min", max_length=20)] = "",
+    plan: Annotated[str, Query(max_length=200)] = "",
 ) -> Response:
-    """Show the form of a campaign that is not there yet: an empty one, or a copy of another."""
+    """Show the form of a campaign that is not there yet: an empty one, a copy of another, or one for a part of the risk list."""
     if copy:
         return _show(request, state, user, EDITOR.copied(state, copy))
     definition, _ = examine_campaign(state.context, _UNNAMED, _EMPTY)
     values = {} if definition is None else form.values_of(definition) | {"campaign.title": ""}
+    values |= form.audience_of(band, minimum, plan)
     return _show(request, state, user, Edited("", values, _EMPTY, mark_of(None), is_new=True))
 
 
@@ -196,6 +200,7 @@ def _show(request: Request, state: State, _user: SignedIn, edited: Edited, statu
         form=form,
         connectors=(("", tr("nowhere yet")), *connectors),
         features=documented_features(state.context),
+        scores=state.previews.scores(),
         listed=standing_of(state, edited),
     )
 

@@ -106,6 +106,15 @@ def values_of(definition: CampaignDefinition) -> dict[str, str]:
     return shown | {KIND: BY_CAUSE if by_cause else SINGLE}
 
 
+def audience_of(bands: Sequence[str], minimum: str, plan: str) -> dict[str, str]:
+    """Return the fields of an audience that another page names: risk bands, the least risk in per cent, and a plan."""
+    known = [band for band in BANDS if band in bands]
+    fields = {"audience.bands": " ".join(known), "audience.min_probability": minimum.strip()}
+    if plan:
+        fields["audience.filter"] = "current_plan = '" + plan.replace("'", "''") + "'"
+    return {name: value for name, value in fields.items() if value}
+
+
 def values_in(form: FormData) -> dict[str, str]:
     """Return what was filled in, by field; line ends as files have them."""
     return read_form(ALL, form) | {KIND: BY_CAUSE if form.get(KIND) == BY_CAUSE else SINGLE}

@@ -238,6 +238,7 @@ def _show(request: Request, state: State, user: SignedIn, edited: Edited, status
         offers=_rows(state.context),
         approval_is_open=_may_change_approval(state, user, edited),
         features=documented_features(state.context),
+        scores=state.previews.scores(),
         listed=standing_of(state, edited),
     )
 

@@ -44,6 +44,7 @@ COLUMNS: Final = {
     "profit": N_("Expected profit"),
 }
 CHOICES: Final = tuple(COLUMNS)
+_ON_THE_LIST: Final = ("high", "critical")
 _VIEW_NAME: Final = re.compile(r"[^\x00-\x1f<>]{1,60}\Z")
 
 
@@ -73,6 +74,18 @@ class Asked:
         parameters.update(changes)
         query = urlencode({name: value for name, value in parameters.items() if value not in (None, [])}, doseq=True)
         return f"{path}?{query}" if query else path
+
+    def audience(self) -> str:
+        """Return the address of the form of a new campaign for those whom the filters keep; a search is for one customer, and no audience."""
+        bands = self.filters.bands or (_ON_THE_LIST if self.filters.is_listed else ())
+        least = self.filters.min_probability
+        given = {
+            "band": list(bands),
+            "min": "" if least is None else f"{100 * least:g}",
+            "plan": self.filters.plan or "",
+        }
+        query = urlencode({name: value for name, value in given.items() if value}, doseq=True)
+        return f"/new-campaign?{query}" if query else "/new-campaign"
 
     def sorted_by(self, order: ListOrder) -> str:
         """Return the address that sorts by `order`, the other way round where it is sorted so already."""

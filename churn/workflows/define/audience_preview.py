@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from churn.documents.programme import ProgrammeDefinition
     from churn.store import ScoreRun
 
+SCORE_BINS: Final = 20
 _EXAMPLES: Final = 5
 _LIMITS: Final = QueryLimits(seconds=10.0)
 _COLUMNS: Final = ("customer_id", "churn_probability", "risk_band", "contact_facts")
@@ -138,6 +139,17 @@ class AudiencePreviews:
             unscored=0 if listed is None else listed - scored,
             height=_height(result.eligible, float(p[reachable].sum()), definition),
         )
+
+    def scores(self) -> tuple[int, ...]:
+        """Return how many customers have a score in each twentieth from 0 to 1; none before the first scores."""
+        import numpy as np
+
+        try:
+            _, frame = self._list()
+        except DataError:
+            return ()
+        counts, _ = np.histogram(frame["churn_probability"].to_numpy(), bins=SCORE_BINS, range=(0.0, 1.0))
+        return tuple(int(count) for count in counts)
 
     def preview_programme(self, definition: ProgrammeDefinition) -> ProgrammePreview:
         """Return whom a round of `definition` could make an offer now. Raises as `preview`, CampaignError for an unknown offer."""

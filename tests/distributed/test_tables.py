@@ -50,7 +50,10 @@ def test_times_are_written_as_differences(warehouse: Warehouse, tmp_path: Path) 
             "create table s.t as select 'c' || n % 7 as customer_id, timestamp '2024-01-05' + to_seconds(37 * n) as at"
             " from range(5000) as r(n)"
         )
-        FiledTable.of(warehouse, "s.t").write(warehouse, tmp_path / "t.parquet")
+        table = FiledTable.of(warehouse, "s.t")
+        table.write(warehouse, tmp_path / "t.parquet")
+        kept = table.relation([tmp_path / "t.parquet"])
+        assert warehouse.rows(f"select count(*) from ({kept}) as k inner join s.t using (customer_id, at)") == [(5000,)]
         kinds = warehouse.rows(
             f"select encodings from parquet_metadata('{tmp_path / 't.parquet'}') where path_in_schema = 'c1'"
         )

@@ -63,7 +63,7 @@ def _in_words(words: Catalogue, text: str, depth: int) -> str:
 
 def _sentence(words: Catalogue, text: str, depth: int) -> str | None:
     """Return a sentence that is known by itself, clause by clause, or behind the place that it speaks of; None where none is."""
-    return _clauses(words, text, depth) or _whole(words, text, depth) or _placed(words, text, depth)
+    return _whole(words, text, depth) or _clauses(words, text, depth) or _placed(words, text, depth)
 
 
 def _placed(words: Catalogue, text: str, depth: int) -> str | None:
@@ -149,6 +149,8 @@ def _by_pattern(words: Catalogue, text: str, depth: int) -> str | None:
         match = pattern.regex.fullmatch(text)
         if match and match.end(match.lastindex or 0) == len(text) and text.endswith(".") and not text.endswith(".."):
             continue  # its last mark holds the full stop: the text is tried without it, too
+        if match and any("; " in value for value in match.groups()) and _clauses(words, text, depth) is not None:
+            continue  # a mark holds clauses that have words of their own
         if match and all(_whole(words, match[n], depth + 1) for n in pattern.names if KNOWN.fullmatch(n)):
             values = {name: _value(words, match[name], depth + 1) for name in pattern.names}
             return pattern.translation.format(**values)

@@ -89,6 +89,14 @@ def test_what_is_kept_is_kept_apart_for_each_language() -> None:
             "Nobody is assigned yet, so there is nothing to measure.",
             "Noch niemand ist zugeteilt, also gibt es nichts zu messen.",
         ),
+        (
+            "Save ledger: the plan expected 3 saves and $132 net; measured are 1 kept and -$19: the plan lies within what was measured.",
+            "Bilanz: Der Plan erwartete 3 gehaltene Kunden und 132\u00a0$ netto; gemessen sind 1 gehalten und -19\u00a0$: Der Plan liegt innerhalb des Gemessenen.",
+        ),
+        (
+            "canceling measured 9 % from 1 round, the file says 25 %; harm measured 0.1 points from 1 round, the file says 0.1 points.",
+            "Kündigung: gemessen 9 % aus 1 Runde, die Datei sagt 25 %; Schaden: gemessen 0,1 Punkte aus 1 Runde, die Datei sagt 0,1 Punkte.",
+        ),
         ("not known to anybody", "not known to anybody"),
         ("Basic to Premium", "Basic to Premium"),
     ],

@@ -47,13 +47,15 @@ def test_times_are_written_as_differences(warehouse: Warehouse, tmp_path: Path) 
     with warehouse:
         warehouse.execute("create schema s")
         warehouse.execute(
-            "create table s.t as select 'c' || n % 7 as customer_id, timestamp '2024-01-05' + to_seconds(37 * n) as at"
+            "create table s.t as select 'c' || n % 7 as customer_id, timestamp '2024-01-05' + to_seconds(37 * n) as told"
             " from range(5000) as r(n)"
         )
         table = FiledTable.of(warehouse, "s.t")
         table.write(warehouse, tmp_path / "t.parquet")
         kept = table.relation([tmp_path / "t.parquet"])
-        assert warehouse.rows(f"select count(*) from ({kept}) as k inner join s.t using (customer_id, at)") == [(5000,)]
+        assert warehouse.rows(f"select count(*) from ({kept}) as k inner join s.t using (customer_id, told)") == [
+            (5000,)
+        ]
         kinds = warehouse.rows(
             f"select encodings from parquet_metadata('{tmp_path / 't.parquet'}') where path_in_schema = 'c1'"
         )

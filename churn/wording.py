@@ -101,6 +101,12 @@ def percent(share: float, digits: int | None = None, *, language: str | None = N
     return format_percent(Decimal(text) / 100, pattern, locale)
 
 
+def points(share: float) -> str:
+    """Write a share that is mostly far below a percent in points, such as 0.05."""
+    text = f"{100 * share:.2f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
 def signed(number: float, digits: int) -> str:
     """Return a number with its sign, a true minus: `+1.2`, `\u22120.4`."""
     sign = "\u2212" if f"{number:+.{digits}f}".startswith("-") else "+"

@@ -7,7 +7,7 @@ from typing import Final, get_args
 
 from churn.decisions.bands import Band
 from churn.documents.definition import CampaignDefinition, RateRange
-from churn.wording import count, money, percent
+from churn.wording import count, money, percent, points
 
 _ON_LEAVE: Final = {
     "nothing": "whoever leaves the list keeps what was written",
@@ -84,8 +84,8 @@ def _offer(d: CampaignDefinition, currency: str) -> str:
     else:
         works += ", whatever the cause of their churn"
     if (harm := offer.harm_range) is not None:
-        points = f"{100 * harm.expected:.1f} points ({100 * harm.low:.1f} to {100 * harm.high:.1f})"
-        works += f". Contact is taken to drive {points} of customers away"
+        driven = f"{points(harm.expected)} points ({points(harm.low)} to {points(harm.high)})"
+        works += f". Contact is taken to drive {driven} of customers away"
     if offer.value_of_save is not None:
         works += f". A save is worth {_amount(offer.value_of_save, currency)}"
     return f"{costs}. {works}. Profit is counted so: {_MODELS[offer.profit_model]}."

@@ -8,7 +8,7 @@ from typing import Final
 from churn.decisions.recalibration import Recalibration
 from churn.documents.definition import CampaignDefinition
 from churn.documents.plan import BelievedRate, CampaignPlan, PlanDocument, PlanExpectation, PlannedHoldout, PlannedPower
-from churn.wording import count, money, percent
+from churn.wording import count, money, percent, points
 
 CONSENT_UNKNOWN: Final = "The data do not say who agreed to marketing, so nobody was left out for it."
 _ASSUMED: Final = "churn avoided is taken as success rate x probability"
@@ -110,8 +110,8 @@ def rate_words(rate: BelievedRate) -> str:
     is_files = not rate.rounds and rate.expected == rate.file_expected
     low, high = (rate.file_low, rate.file_high) if is_files else (rate.low, rate.high)
     if rate.acts_on == "harm":
-        value = f"{_harm(rate.expected)} points ({_harm(low)} to {_harm(high)})"
-        stated = f"{_harm(rate.file_expected)} points"
+        value = f"{points(rate.expected)} points ({points(low)} to {points(high)})"
+        stated = f"{points(rate.file_expected)} points"
     else:
         value = f"{percent(rate.expected, 0)} ({100 * low:.0f} to {100 * high:.0f})"
         stated = percent(rate.file_expected, 0)
@@ -120,12 +120,6 @@ def rate_words(rate: BelievedRate) -> str:
         return f"{subject}{scaled} {value}"
     rounds = f"{rate.rounds} round{'s' if rate.rounds > 1 else ''}"
     return f"{subject}{scaled} measured {value} from {rounds}, the file says {stated}"
-
-
-def _harm(share: float) -> str:
-    """Write a share that is mostly far below a percent in points, such as 0.05."""
-    text = f"{100 * share:.2f}".rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
 
 
 def unlearnt_note(names: Sequence[str]) -> str:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from churn.campaigns.definition_words import definition_words
 from churn.campaigns.plan_words import rate_words
+from churn.campaigns.reading import read_campaign
 from churn.documents.plan import BelievedRate
+
+ROOT = Path(__file__).parents[2]
 
 
 def believed(acts_on: str, rounds: int = 0, **values: float) -> BelievedRate:
@@ -34,3 +40,9 @@ HARM = {
 )  # fmt: skip
 def test_a_number_is_told_with_the_range_that_it_has(rate: BelievedRate, words: str) -> None:
     assert rate_words(rate) == words
+
+
+def test_a_definition_gives_small_harm_to_the_same_digits() -> None:
+    definition = read_campaign("fix_payment", ROOT / "campaigns" / "fix_payment.toml")
+    offer = dict(definition_words(definition, window_days=30, currency="USD"))["Offer"]
+    assert "Contact is taken to drive 0.05 points (0 to 0.2) of customers away" in offer

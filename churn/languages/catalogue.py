@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from gettext import c2py
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -118,7 +119,8 @@ def _by_word(held: Sequence[frozenset[str]]) -> dict[str, tuple[int, ...]]:
 def _pattern(text: str, translation: str) -> Pattern:
     pieces = _MARK.split(text)
     literals, marks = pieces[::2], pieces[1::2]
-    names = tuple(mark or f"_{place}" for place, mark in enumerate(marks))
+    bare = count()  # marks without a name, in their own order: the translation's are counted so too
+    names = tuple(mark or f"_{next(bare)}" for mark in marks)
     parts = [re.escape(literals[0])]
     seen: set[str] = set()
     for name, literal in zip(names, literals[1:], strict=True):
@@ -126,8 +128,8 @@ def _pattern(text: str, translation: str) -> Pattern:
         parts.append(f"(?P={name})" if name in seen else f"(?P<{name}>{inside})")
         parts.append(re.escape(literal))
         seen.add(name)
-    places = iter(range(len(marks)))
-    numbered = _MARK.sub(lambda mark: mark[0] if mark[1] else f"{{_{next(places)}}}", translation)
+    bare = count()
+    numbered = _MARK.sub(lambda mark: mark[0] if mark[1] else f"{{_{next(bare)}}}", translation)
     return Pattern(
         re.compile("".join(parts), re.DOTALL), max(literals, key=len), len("".join(literals)), names, numbered
     )

@@ -39,7 +39,7 @@ select
     coalesce(t.contacts, 0) as contacts_total,  -- Contacts by us so far. [context] "contacted {} times so far" "0: never contacted so far | contacted {times} so far"
     coalesce(r.campaign_contacts_90d, 0) as campaign_contacts_90d,  -- Campaign contacts in 90 days. [actionable] "in campaigns {} times in 90 days" "0: in no campaign in 90 days | in campaigns {times} in 90 days"
     coalesce(r.channels_90d, 0) as contact_channels_90d,  -- Channels used in 90 days. [context] "reached over {} channels" "0: reached over no channel | reached over {} channels"
-    r.days_since_last as days_since_last_contact  -- Days since our newest contact of 90 days. [actionable] "last contacted {} days ago" "0: contacted today | last contacted {} days ago"
+    r.days_since_last as days_since_last_contact  -- Days since our newest contact of 90 days. [actionable] "last contacted {} days ago" "missing: not contacted in 90 days | 0: contacted today | last contacted {} days ago"
 from snapshots.spine as s
 left join recent as r on s.customer_id = r.customer_id and s.snapshot_date = r.snapshot_date
 left join total as t on s.customer_id = t.customer_id and s.snapshot_date = t.snapshot_date

@@ -44,7 +44,7 @@ summed as (
 select
     s.customer_id,
     s.snapshot_date,
-    r.days_since_last as days_since_last_event,  -- Days since the newest event of 90 days. [actionable] "nothing happened for {} days" "0: active today | nothing happened for {} days"
+    r.days_since_last as days_since_last_event,  -- Days since the newest event of 90 days. [actionable] "nothing happened for {} days" "missing: no event in 90 days | 0: active today | nothing happened for {} days"
     coalesce(r.events_7d, 0) as event_count_7d,  -- Events in 7 days. [actionable] "{} events in 7 days"
     coalesce(r.events_28d, 0) as event_count_28d,  -- Events in 28 days. [actionable] "{} events in 28 days"
     coalesce(r.events_90d, 0) as event_count_90d,  -- Events in 90 days. [actionable] "{} events in 90 days"

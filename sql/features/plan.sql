@@ -92,7 +92,7 @@ select
     coalesce(c.downgrades, 0) as downgrades,  -- Changes to a cheaper plan so far. [actionable] "downgraded {} times" "0: never downgraded | downgraded {times}"
     coalesce(c.upgrades, 0) as upgrades,  -- Changes to a dearer plan so far. [context] "upgraded {} times" "0: never upgraded | upgraded {times}"
     coalesce(c.price_rises, 0) as price_rises,  -- Times the same plan became dearer. [actionable] "price rose {} times" "0: the price never rose | the price rose {times}"
-    date_diff('day', cast(c.changed_at as date), s.snapshot_date) as days_since_plan_change,  -- Days since the newest change of plan. [context] "changed plan {} days ago" "0: changed plan today | changed plan {} days ago"
+    date_diff('day', cast(c.changed_at as date), s.snapshot_date) as days_since_plan_change,  -- Days since the newest change of plan. [context] "changed plan {} days ago" "missing: never changed plan | 0: changed plan today | changed plan {} days ago"
     date_diff('day', s.snapshot_date, cast(case when r.term_end >= s.snapshot_date then r.term_end when r.started_at + r.months * interval 1 month >= s.snapshot_date then r.started_at + r.months * interval 1 month else r.started_at + (r.months + r.term_months) * interval 1 month end as date)) as days_to_renewal,  -- Days until the next term of the subscription begins: a month, or its billing interval. [context] "renews in {} days" "0: renews today | renews in {} days"
     coalesce(r.is_canceled, false) as has_canceled  -- Whether a cancellation is waiting for the end of service. [context] "has canceled already: {}" "0: has not canceled | has canceled already"
 from snapshots.spine as s

@@ -56,8 +56,8 @@ select
     coalesce(3.0 * r.tickets_30d / r.tickets_90d, 0) as ticket_trend,  -- Tickets a day of the last month against 90 days. [actionable] "support tickets at {} times the usual pace" "0: no support ticket in the last month | support tickets are {pace} the usual pace"
     coalesce(r.open_tickets, 0) as open_tickets,  -- Tickets still open. [actionable] "{} tickets still open"
     coalesce(r.open_technical, 0) as open_technical_tickets,  -- Technical tickets still open. [actionable] "{} technical tickets still open"
-    r.oldest_open_days as oldest_open_ticket_days,  -- Days that the oldest open ticket has waited. [actionable] "a ticket has waited {} days" "0: a ticket came in today | a ticket has waited {} days"
-    r.days_since_last as days_since_last_ticket,  -- Days since the newest ticket of 90 days. [context] "last ticket {} days ago" "0: wrote to support today | last ticket {} days ago"
-    r.hours_to_close as average_hours_to_close  -- Mean hours from opening to closing, closed tickets of 90 days. [actionable] "tickets take {} hours to close" "0: tickets are closed at once | tickets take {} hours to close"
+    r.oldest_open_days as oldest_open_ticket_days,  -- Days that the oldest open ticket has waited. [actionable] "a ticket has waited {} days" "missing: no ticket is open | 0: a ticket came in today | a ticket has waited {} days"
+    r.days_since_last as days_since_last_ticket,  -- Days since the newest ticket of 90 days. [context] "last ticket {} days ago" "missing: no ticket in 90 days | 0: wrote to support today | last ticket {} days ago"
+    r.hours_to_close as average_hours_to_close  -- Mean hours from opening to closing, closed tickets of 90 days. [actionable] "tickets take {} hours to close" "missing: no ticket closed in 90 days | 0: tickets are closed at once | tickets take {} hours to close"
 from snapshots.spine as s
 left join recent as r on s.customer_id = r.customer_id and s.snapshot_date = r.snapshot_date

@@ -73,9 +73,9 @@ dated as (
 select
     customer_id,
     snapshot_date,
-    round(tenure_days / 30.4375, 2) as customer_time_in_months,  -- Months since the customer joined. [context] "customer for {} months" "<0.1: a customer for a few days | <1: a customer for less than a month | customer for {} months"
+    round(tenure_days / 30.4375, 2) as customer_time_in_months,  -- Months since the customer joined. [context] "customer for {} months" "<0.1: a customer for a few days | <1: a customer for less than a month | customer for {months}"
     tenure_days < 91 as is_new_user,  -- Whether the customer joined less than three months ago. [context] "joined less than three months ago: {}" "0: joined more than three months ago | joined less than three months ago"
-    date_diff('day', cast(last_started_at as date), snapshot_date) as days_since_subscription_start,  -- Days since the newest subscription or renewal began. [context] "{} days into the current subscription" "0: the current subscription began today | {} days into the current subscription"
+    date_diff('day', cast(last_started_at as date), snapshot_date) as days_since_subscription_start,  -- Days since the newest subscription or renewal began. [context] "{} days into the current subscription" "0: the current subscription began today | {days} into the current subscription"
     subscriptions as subscription_count,  -- Subscriptions so far, renewals and plan changes included. [context] "{} subscriptions so far"
     pauses as pause_count,  -- How often the customer paused. [actionable] "paused {} times" "0: never paused | paused {times}"
     earlier_ends as earlier_end_count  -- How often the customer left and came back; a renewal is no end. [context] "ended a subscription {} times before" "0: never ended a subscription before | ended a subscription {times} before"

@@ -64,7 +64,7 @@ select
     s.snapshot_date,
     n.means as ticket_mean,  -- Mean {key} of the tickets of 90 days. [context] "{key} of tickets is {} on average" "{key} of tickets is {} on average"
     n.newest as ticket_newest,  -- The {key} of the newest ticket of 90 days that has one. [context] "{key} of the newest ticket is {}" "{key} of the newest ticket is {}"
-    c.shares as ticket_part  -- Share of the tickets of 90 days with {key}. [context] "{} of tickets with {key}" "0: no ticket has {key} | {} of tickets have {key}"
+    c.shares as ticket_part  -- Share of the tickets of 90 days with {key}. [context] "{} of tickets with {key}" "0: no ticket has {key} | {share} of tickets have {key}"
 from snapshots.spine as s
 left join number_maps as n on s.customer_id = n.customer_id and s.snapshot_date = n.snapshot_date
 left join share_maps as c on s.customer_id = c.customer_id and s.snapshot_date = c.snapshot_date

@@ -1,10 +1,12 @@
 """Chooses the text of a reason by the value of its feature.
 
 The second quoted text behind a column of a feature file has cases, `CONDITION: text`, divided by ` | `; the last has no condition and holds
-for all other values: `"0: never upgraded | upgraded {times}"`. A condition is a number that the value equals, or `<` and a
-number. In a text these stand for the value v:
+for all other values: `"0: never upgraded | upgraded {times}"`. A condition is a number that the value equals, `<` and a
+number, or `missing`. In a text these stand for the value v:
 
 * `{}` with one decimal at most, `{abs}` without its sign, `{round}` as a whole number of at least 1, `{money}` with two decimals
+* `{share}` of a share: `34.6 %`
+* `{days}` and `{months}`: `1 day`, `364 days`, `14 months`, from two years on `2.5 years`
 * `{pace}` of a quotient: `58 % below`, `at`, `80 % above`, `3 times`; `{percent}` how far it lies from 1: `20 %`
 * `{times}`: `once`, `twice`, `3 times`
 """
@@ -16,6 +18,8 @@ from collections.abc import Callable
 from typing import Final
 
 _CASE: Final = re.compile(r"^(<?)\s*(-?\d+(?:\.\d+)?):\s+(.*)$")
+_MISSING: Final = "missing: "
+_YEAR: Final = {"day": 365.25, "month": 12.0}
 _LIKE: Final = 0.05  # a quotient as close to 1 is called equal
 _TWICE: Final = 2.0  # from here on a quotient is told as so many times
 
@@ -29,6 +33,12 @@ def case_for(wording: str, value: object) -> str:
             if match and (value < float(match[2]) if match[1] else value == float(match[2])):
                 return match[3]
     return last
+
+
+def missing_case(wording: str) -> str | None:
+    """Return the text that `wording` has where the value is missing."""
+    cases = (case.strip() for case in wording.split(" | "))
+    return next((case.removeprefix(_MISSING) for case in cases if case.startswith(_MISSING)), None)
 
 
 def fill(text: str, value: float) -> str:
@@ -51,6 +61,26 @@ def _times(value: float) -> str:
     return {1: "once", 2: "twice"}.get(round(value), f"{value:,.0f} times")
 
 
+def _share(value: float) -> str:
+    return f"{short(100 * value)} %"
+
+
+def _span(value: float, unit: str) -> str:
+    years = value / _YEAR[unit]
+    if years >= _TWICE:
+        return f"{short(years)} years"
+    number = max(1, round(value))
+    return f"1 {unit}" if number == 1 else f"{number} {unit}s"
+
+
+def _days(value: float) -> str:
+    return _span(value, "day")
+
+
+def _months(value: float) -> str:
+    return _span(value, "month")
+
+
 def short(value: float) -> str:
     """Return a number with one decimal at most: more says nothing to whoever reads a reason."""
     rounded = round(value, 1)
@@ -67,7 +97,8 @@ def _money(value: float) -> str:
     return f"{value:,.2f}".removesuffix(".00")
 
 
-def _whole(value: float) -> str:
+def whole(value: float) -> str:
+    """Return a number without decimals, 1 at least."""
     return f"{max(1, round(value)):,}"
 
 
@@ -80,6 +111,8 @@ _MARKS: Final[dict[str, Callable[[float], str]]] = {
     "{percent}": _percent,
     "{times}": _times,
     "{money}": _money,
-    "{round}": _whole,
+    "{share}": _share,
+    "{days}": _days,
+    "{months}": _months,
     "{abs}": _size,
 }

@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from churn.documents.reason import FeatureValue
-from churn.modeling.reasons.wording import case_for, fill, short
+from churn.modeling.reasons.wording import case_for, fill, missing_case, short, whole
 
 if TYPE_CHECKING:
     from churn.warehouse.models.sql_models import FeatureDoc
@@ -23,6 +23,8 @@ SHARE: Final = re.compile(r"_(share|ratio|rate)(_\d+d)?$")
 # The noun after a count, as in "{} failed payments": at most one word between them, and no preposition.
 _NOT_PAST: Final = r"(?!(?:of|in|per|a|the|its|so|x)\b)"
 COUNTED: Final = re.compile(rf"(\{{\}} {_NOT_PAST}(?:\w+ {_NOT_PAST})??\w*[^s\W])(ies|s)\b(?!'| the\b| its\b)")
+
+_CODE: Final = re.compile(r"[a-z]+(_[a-z]+)+")  # a category as a program writes it, such as direct_debit
 
 _HARDLY: Final = 0.5
 
@@ -85,7 +87,8 @@ def _sentence(value: Any, feature: str, doc: FeatureDoc | None) -> str:
     name = feature.replace("_", " ").replace(".", ": ")
     title = doc.description.strip().rstrip(".") if doc and doc.description.strip() else name
     if value is None:
-        return f"{_lowered(title)}: not known"
+        stated = missing_case(doc.wording) if doc and doc.wording else None
+        return stated or f"{_lowered(title)}: not known"
     if doc and doc.wording:
         return _by_case(value, feature, doc.wording)
     return _by_phrase(value, feature, doc.phrase) if doc and doc.phrase else f"{title}: {_told(value)}"
@@ -95,6 +98,10 @@ def _by_case(value: Any, feature: str, wording: str) -> str:
     text = case_for(wording, value)
     if isinstance(value, bool | int | float):
         text = fill(text, value)
+        if "{round}" in text:
+            number = whole(value)
+            counted = text.replace("{round}", "{}")
+            return (_singular(counted) if number == "1" else counted).replace("{}", number)
     if not isinstance(value, float) or "{} of " in text or "about {}" in text:
         return _by_phrase(value, feature, text)
     number = short(value)
@@ -136,7 +143,8 @@ def _told(value: Any) -> str:
         return f"{value:,.3f}".rstrip("0").rstrip(".")
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d}"
-    return str(value)
+    text = str(value)
+    return text.replace("_", " ") if _CODE.fullmatch(text) else text
 
 
 def _plain(value: Any) -> FeatureValue:

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from churn.config import Settings
-from churn.modeling.reasons.wording import case_for, fill
+from churn.modeling.reasons.wording import case_for, fill, missing_case
 from churn.modeling.reasons.words import words_of
 from churn.warehouse.models.sql_models import FeatureDoc, load_models
 
@@ -17,7 +17,7 @@ BANNED = re.compile(
 )
 COUNTS = [0, 1, 2, 3, 31, 250, 98_765]
 NUMBERS = [0.0, 1.0, 0.02, 0.4, 0.997, 1.8, 3.25, 12.3456, 250.0, 98_765.4321]
-FRACTIONAL = re.compile(r"_(share|ratio|rate|trend|slope|decayed|focus|per|sine|cosine)(_|$)|average|^days_between")
+FRACTIONAL = re.compile(r"_(share|part|ratio|rate|trend|slope|decayed|focus|per|sine|cosine)(_|$)|average|^days_between")
 BELOW = [-1, -7, -0.25]
 SIGNED = {
     "usage_slope",
@@ -52,7 +52,9 @@ def test_each_value_is_said_in_words_that_people_use(doc: FeatureDoc) -> None:
         text = said(doc, value).replace("{key}", "payments")
         without_amounts = re.sub(r"\d+\.\d\d\b", "", text) if MONEY.search(text) else text
         assert not BANNED.search(without_amounts), (value, text)
-    assert said(doc, None).endswith(": not known")
+    missing = said(doc, None)
+    assert missing.endswith(": not known") or missing == missing_case(doc.wording or "")
+    assert not BANNED.search(missing.replace("{key}", "payments"))
 
 
 @pytest.mark.parametrize(
@@ -74,6 +76,21 @@ def test_each_value_is_said_in_words_that_people_use(doc: FeatureDoc) -> None:
         ("upgrades", 1, "upgraded once"),
         ("number_of_payment_failures_60d", 0, "no failed payments in 60 days"),
         ("customer_time_in_months", 1.0, "customer for 1 month"),
+        ("customer_time_in_months", 13.7, "customer for 14 months"),
+        ("customer_time_in_months", 78.4, "customer for 6.5 years"),
+        ("days_since_subscription_start", 1, "1 day into the current subscription"),
+        ("days_since_subscription_start", 364, "364 days into the current subscription"),
+        ("days_since_first_payment", 1653, "first payment 4.5 years ago"),
+        ("days_since_last_login", None, "no login so far"),
+        ("days_since_last_payment_failure", None, "no payment has failed"),
+        ("silence_against_habit", 1.2, "1 session missed since the last login, by the usual pace"),
+        ("silence_against_habit", 9.8, "10 sessions missed since the last login, by the usual pace"),
+        ("payment_silence", 1.4, "pays at the usual pace"),
+        ("ticket_part", 0.346, "34.6 % of tickets have {key}"),
+        ("ticket_part", 0.0, "no ticket has {key}"),
+        ("days_between_payments", 1.0, "pays every day"),
+        ("payment_method", "direct_debit", "pays by direct debit"),
+        ("payment_method", "SEPA_2", "pays by SEPA_2"),
         ("number_of_payment_failures_60d", 1, "1 failed payment in 60 days"),
     ],
 )

@@ -17,7 +17,9 @@ BANNED = re.compile(
 )
 COUNTS = [0, 1, 2, 3, 31, 250, 98_765]
 NUMBERS = [0.0, 1.0, 0.02, 0.4, 0.997, 1.8, 3.25, 12.3456, 250.0, 98_765.4321]
-FRACTIONAL = re.compile(r"_(share|part|ratio|rate|trend|slope|decayed|focus|per|sine|cosine)(_|$)|average|^days_between")
+FRACTIONAL = re.compile(
+    r"_(share|part|ratio|rate|trend|slope|decayed|focus|per|sine|cosine)(_|$)|average|^days_between"
+)
 BELOW = [-1, -7, -0.25]
 SIGNED = {
     "usage_slope",

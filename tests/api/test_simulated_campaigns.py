@@ -52,7 +52,6 @@ def test_api_page_and_terminal_say_what_the_plan_of_a_campaign_says(
     assert re.search(r'<option value="keep/call"', page)
     assert 'name="contact_cost"' not in page  # the file decides it
     assert f"<b>{told['contacts']}</b> customers" in page
-    assert "--campaign call" in page
     moved = client.get("/simulator/answer?offer=call&cut=contacts&contacts=5").json()
     assert moved["bar"]["contacts"] == "5"
     assert "offer=call" in moved["query"]

@@ -35,7 +35,7 @@ def test_a_draft_waits_and_lapses(town: Town) -> None:
     keep_in(town, PROGRAMME + APPROVAL)
     (phrase,) = plan_programmes(town.context).phrases
     assert phrase.endswith("waiting for approval")
-    assert night(town, date(2026, 3, 20), "r2") == ("keep: the draft of round 1 has lapsed",)
+    assert night(town, date(2026, 3, 20), "r2") == ("keep: the draft of round 1 has expired",)
     assert [row.state for row in show_programme(town.context, "keep").rounds] == ["expired"]
 
 

@@ -211,6 +211,7 @@ def _ours(train: TrainingSet, test: pl.DataFrame, minutes: float) -> Floats:
         training=TrainingSettings(tune_minutes=minutes, min_churners=100, min_stayers=100),
         selection=SelectionSettings(),
         economics=Economics(),
+        currency="USD",
         split="random",
     )
     LAST.append(result.model.kind.replace("_", " "))

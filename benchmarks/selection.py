@@ -173,7 +173,7 @@ def choose(training: SmallTraining, seed: int) -> Choice | None:
     best = max(money, key=lambda name: money[name])
     if money[best] <= 0.0:
         return None
-    chosen = select(results, metric="net_profit", interpretability=ORDER).name
+    chosen = select(results, metric="net_profit", interpretability=ORDER, currency="USD").name
     return Choice(chosen, money[chosen], best, money[best], by_cut[chosen], _oracle(list(halves.values())))
 
 

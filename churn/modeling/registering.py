@@ -53,6 +53,7 @@ def judge_outside(
     training: TrainingSettings,
     selection: SelectionSettings,
     economics: Economics,
+    currency: str,
     progress: Progress = SILENT,
 ) -> TrainingResult:
     """Calibrate, gate and judge a model made elsewhere beside the rules of thumb, on rows that it cannot have learnt from.
@@ -86,7 +87,7 @@ def judge_outside(
     with threadpool_limits(limits=1, user_api="blas"):  # as candidates are judged
         judged = run.learnt_elsewhere(replace(kind, title=made.name), outside, encoder)
         results = tuple(entry.result for entry in [*run.baselines(), judged])
-    chosen = select(results, metric=selection.metric, interpretability=selection.interpretability)
+    chosen = select(results, metric=selection.metric, interpretability=selection.interpretability, currency=currency)
     model = run.serve_elsewhere(judged, outside, encoder, data, docs)
     reasons = _reasons(outside, model, slices.part("test"))
     return conclude(

@@ -12,6 +12,7 @@ from churn.errors import ModelError
 from churn.modeling.encoding.columns import Floats
 from churn.modeling.judging.bootstrap import Interval, interval
 from churn.modeling.result import CandidateResult, Selection
+from churn.wording import money
 
 Deciding = SelectionMetric | Literal["log_loss"]
 
@@ -28,7 +29,7 @@ _WORDS: Final[dict[Deciding, str]] = {
 
 
 def select(
-    results: Sequence[CandidateResult], *, metric: SelectionMetric, interpretability: Sequence[str]
+    results: Sequence[CandidateResult], *, metric: SelectionMetric, interpretability: Sequence[str], currency: str
 ) -> Selection:
     """Return the most interpretable candidate that is shown to be as good as the best one by `metric`, else the best one.
 
@@ -39,7 +40,7 @@ def select(
 
     An average is as hard to interpret as its hardest member. Among candidates of the same ease the lower log loss decides. Where
     contacting everybody or nobody pays most, profit does not distinguish candidates, and log loss decides. All figures,
-    those of the baselines too, come from `CandidateResult.held_out`. A baseline is never chosen, and a candidate without signal
+    those of the baselines too, come from `CandidateResult.held_out`; the reason tells profit in `currency`. A baseline is never chosen, and a candidate without signal
     only where no candidate has any. Raises ModelError where there is no candidate.
     """
     models = [result for result in results if not result.is_baseline]
@@ -62,10 +63,10 @@ def select(
     is_shared = any(
         _rank(other, interpretability) == _rank(chosen, interpretability) for other in equals if other is not chosen
     )
-    reason = _reason(chosen, best, pool, equals, deciding, is_shared=is_shared, top=top)
+    reason = _reason(chosen, best, pool, equals, deciding, currency, is_shared=is_shared, top=top)
     if rule is not None:
         is_told = deciding != "net_profit" or chosen.is_calibrated
-        amount = f" ({_WORDS[deciding]} {_figure(_value(rule, deciding), deciding)})" if is_told else ""
+        amount = f" ({_WORDS[deciding]} {_figure(_value(rule, deciding), deciding, currency)})" if is_told else ""
         reason = f"{reason[:-1]}; but {_rule_words(rule)} does as well without a model{amount}: use that rule instead."
     return Selection(chosen.name, reason, has_signal=True, better_rule=None if rule is None else _rule_title(rule))
 
@@ -154,11 +155,12 @@ def _reason(
     pool: Sequence[CandidateResult],
     equals: Sequence[CandidateResult],
     metric: Deciding,
+    currency: str,
     *,
     is_shared: bool,
     top: CandidateResult,
 ) -> str:
-    word, figure = _WORDS[metric], _figure(_value(chosen, metric), metric)
+    word, figure = _WORDS[metric], _figure(_value(chosen, metric), metric, currency)
     where = "on rows it had not learnt from"
     if metric == "net_profit" and not chosen.is_calibrated:
         at_best = (
@@ -175,17 +177,17 @@ def _reason(
         return f"{chosen.title} was chosen: it was the only candidate with something to say; its {word} {where} is {figure}{because}."
     if chosen is not best:
         gap = difference(chosen, best, metric)
-        span = f"{_figure(gap.low, metric)} to {_figure(gap.high, metric)}"
+        span = f"{_figure(gap.low, metric, currency)} to {_figure(gap.high, metric, currency)}"
         return (
             f"{chosen.title} was chosen: its {word} {where}, {figure}, is shown to be within {MARGIN:.0%} of that of "
-            f"{_called(best)}, {_figure(_value(best, metric), metric)} (difference {_figure(gap.value, metric)}, 95 % "
+            f"{_called(best)}, {_figure(_value(best, metric), metric, currency)} (difference {_figure(gap.value, metric, currency)}, 95 % "
             f"interval {span}), its log loss is not reliably higher, and of the {len(equals)} candidates for which that "
             f"holds it is the {ease}{because}."
         )
     if best is not top:
         return (
             f"{chosen.title} was chosen: its {word} {where}, {figure}, is within one standard error of the highest, "
-            f"{_figure(_value(top, metric), metric)} of {_called(top)}, and of the candidates of which that is true it has "
+            f"{_figure(_value(top, metric), metric, currency)} of {_called(top)}, and of the candidates of which that is true it has "
             f"the lowest log loss{because}."
         )
     others = [result for result in equals if result is not chosen]
@@ -216,5 +218,5 @@ def _listed(results: Sequence[CandidateResult]) -> str:
     return ", ".join(_called(result) for result in results)
 
 
-def _figure(value: float, metric: Deciding) -> str:
-    return f"{value:,.0f}" if metric == "net_profit" else f"{value:,.3f}"
+def _figure(value: float, metric: Deciding, currency: str) -> str:
+    return money(value, currency) if metric == "net_profit" else f"{value:,.3f}"

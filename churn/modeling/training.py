@@ -38,6 +38,7 @@ def train_candidates(
     training: TrainingSettings,
     selection: SelectionSettings,
     economics: Economics,
+    currency: str,
     split: str = "auto",
     progress: Progress = SILENT,
 ) -> TrainingResult:
@@ -89,7 +90,7 @@ def train_candidates(
         averaged = [run.average(entry, fitted) for entry in averages]
     fitted += [entry for entry in averaged if entry is not None]
     results = tuple(entry.result for entry in fitted)
-    chosen = select(results, metric=selection.metric, interpretability=selection.interpretability)
+    chosen = select(results, metric=selection.metric, interpretability=selection.interpretability, currency=currency)
     winner = next(entry for entry in fitted if entry.result.name == chosen.name)
     model = run.serve(winner, data, docs)
     auc = winner.result.value("auc")

@@ -77,6 +77,7 @@ def train(data: TrainingSet | pl.DataFrame, *, split: str = "auto", **settings: 
         training=TrainingSettings(**chosen),
         selection=SelectionSettings(**{"bootstrap_draws": 60, **selection}),
         economics=Economics(value_months=12),
+        currency="EUR",
         split=split,
     )
 

@@ -78,6 +78,7 @@ def judged(model: Any, features: tuple[str, ...], until: date = date(2025, 3, 1)
         training=SETTINGS,
         selection=SelectionSettings(bootstrap_draws=20),
         economics=TERMS,
+        currency="EUR",
     )
 
 

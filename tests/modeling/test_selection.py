@@ -68,6 +68,7 @@ def test_a_reliably_better_candidate_wins_over_an_easier_one():
         [constant(), result("logistic_regression", profit=80, seed=1), result("xgboost", profit=100, seed=2)],
         metric="net_profit",
         interpretability=ORDER,
+        currency="EUR",
     )
     assert found.name == "xgboost"
     assert found.may_serve
@@ -84,9 +85,10 @@ def test_among_those_shown_to_be_as_good_the_easiest_to_interpret_wins_and_the_r
         ],
         metric="net_profit",
         interpretability=ORDER,
+        currency="EUR",
     )
     assert found.name == "random_forest"
-    assert "is shown to be within 2% of that of XGBoost, 100 (difference -0" in found.reason
+    assert "is shown to be within 2% of that of XGBoost, €100 (difference -€0.50" in found.reason
     assert found.reason.endswith(".")
 
 
@@ -96,6 +98,7 @@ def test_not_proven_worse_is_no_proof_of_being_as_good():
         [constant(), result("logistic_regression", profit=60, noise=80, seed=1), result("xgboost", profit=100, seed=3)],
         metric="net_profit",
         interpretability=ORDER,
+        currency="EUR",
     )
     assert found.name == "xgboost"
 
@@ -108,13 +111,15 @@ def test_within_one_standard_error_of_the_highest_profit_the_lowest_log_loss_is_
         result("xgboost", profit=95, noise=40, log_loss=0.17, seed=2),
         result("mlp", profit=100, noise=40, log_loss=0.19, seed=3),
     ]
-    chosen = select(results, metric="net_profit", interpretability=ORDER)
+    chosen = select(results, metric="net_profit", interpretability=ORDER, currency="EUR")
     assert chosen.name == "xgboost"
-    assert "95, is within one standard error of the highest, 100 of the neural network, and" in chosen.reason
+    assert "€95, is within one standard error of the highest, €100 of the neural network, and" in chosen.reason
     assert "has the lowest log loss" in chosen.reason
 
     results[2] = result("xgboost", profit=30, noise=40, log_loss=0.17, seed=2)
-    assert select(results, metric="net_profit", interpretability=ORDER).name == "mlp", "this is no matter of luck"
+    assert select(results, metric="net_profit", interpretability=ORDER, currency="EUR").name == "mlp", (
+        "this is no matter of luck"
+    )
 
 
 def test_a_reliably_higher_log_loss_rules_an_easier_candidate_out():
@@ -123,7 +128,7 @@ def test_a_reliably_higher_log_loss_rules_an_easier_candidate_out():
         result("random_forest", profit=100, noise=0.1, log_loss=0.19, seed=1),
         result("xgboost", profit=99.9, noise=0.1, log_loss=0.16, seed=3),
     ]
-    assert select(results, metric="net_profit", interpretability=ORDER).name == "xgboost"
+    assert select(results, metric="net_profit", interpretability=ORDER, currency="EUR").name == "xgboost"
 
 
 def test_where_contacting_everyone_pays_most_log_loss_decides():
@@ -132,7 +137,7 @@ def test_where_contacting_everyone_pays_most_log_loss_decides():
         result("logistic_regression", profit=100, log_loss=0.25, contacts_everyone=True, seed=1),
         result("xgboost", profit=100, log_loss=0.2, contacts_everyone=True, seed=2),
     ]
-    found = select(results, metric="net_profit", interpretability=ORDER)
+    found = select(results, metric="net_profit", interpretability=ORDER, currency="EUR")
     assert found.name == "xgboost"
     assert "log loss on rows it had not learnt from, 0.200" in found.reason
     assert "contacting everyone or nobody pays most" in found.reason
@@ -141,13 +146,18 @@ def test_where_contacting_everyone_pays_most_log_loss_decides():
 
 def test_a_rule_of_thumb_that_earns_as_much_is_named_in_place_of_the_model():
     rule = result("segment_rate", profit=105, is_baseline=True, log_loss=0.2)
-    found = select([constant(), rule, result("xgboost", profit=100)], metric="net_profit", interpretability=ORDER)
+    found = select(
+        [constant(), rule, result("xgboost", profit=100)], metric="net_profit", interpretability=ORDER, currency="EUR"
+    )
     assert found.has_signal
     assert not found.may_serve
     assert found.better_rule == rule.title
     assert found.reason.endswith("use that rule instead.")
     surer = select(
-        [constant(), rule, result("xgboost", profit=100, log_loss=0.15)], metric="net_profit", interpretability=ORDER
+        [constant(), rule, result("xgboost", profit=100, log_loss=0.15)],
+        metric="net_profit",
+        interpretability=ORDER,
+        currency="EUR",
     )
     assert surer.may_serve, "its probabilities are reliably better"
 
@@ -156,7 +166,7 @@ def test_a_rule_of_thumb_that_earns_as_much_is_named_in_place_of_the_model():
 def test_a_constant_that_earns_as_much_is_told_as_what_one_does(everyone, words):
     rule = result("constant", profit=105, is_baseline=True, contacts_everyone=everyone, log_loss=0.25)
     model = result("xgboost", profit=100, log_loss=0.24, loss_noise=0.1)
-    chosen = select([rule, model], metric="net_profit", interpretability=ORDER)
+    chosen = select([rule, model], metric="net_profit", interpretability=ORDER, currency="EUR")
     assert chosen.better_rule == words
     assert f"but {words} does as well without a model" in chosen.reason
 
@@ -166,18 +176,18 @@ def test_the_order_of_interpretability_is_a_setting():
         result("random_forest", profit=100, noise=0.1, seed=2),
         result("xgboost", profit=99.9, noise=0.1, seed=3),
     ]
-    assert select(results, metric="net_profit", interpretability=["xgboost"]).name == "xgboost"
+    assert select(results, metric="net_profit", interpretability=["xgboost"], currency="EUR").name == "xgboost"
 
 
 @pytest.mark.parametrize("metric", ["auc", "empc", "recall_at_budget"])
 def test_another_metric_may_decide(metric):
     results = [result("logistic_regression", profit=100, auc=0.7, seed=1), result("mlp", profit=60, auc=0.9, seed=2)]
-    assert select(results, metric=metric, interpretability=ORDER).name == "mlp"
+    assert select(results, metric=metric, interpretability=ORDER, currency="EUR").name == "mlp"
 
 
 def test_a_baseline_is_never_chosen():
     results = [result("constant", profit=999, is_baseline=True, log_loss=0.3), result("mlp", profit=1)]
-    assert select(results, metric="net_profit", interpretability=ORDER).name == "mlp"
+    assert select(results, metric="net_profit", interpretability=ORDER, currency="EUR").name == "mlp"
 
 
 def test_chance_is_not_a_signal_and_the_reason_says_so():
@@ -185,13 +195,19 @@ def test_chance_is_not_a_signal_and_the_reason_says_so():
         [constant(), result("logistic_regression", auc=0.51), result("xgboost", auc=0.52)],
         metric="net_profit",
         interpretability=ORDER,
+        currency="EUR",
     )
     assert not found.has_signal
     assert found.reason.startswith("Nothing to learn was found: the best ranking, by XGBoost, has an AUC of 0.520")
 
 
 def test_probabilities_no_better_than_a_constant_are_not_a_signal():
-    found = select([constant(), result("xgboost", auc=0.7, log_loss=0.4)], metric="net_profit", interpretability=ORDER)
+    found = select(
+        [constant(), result("xgboost", auc=0.7, log_loss=0.4)],
+        metric="net_profit",
+        interpretability=ORDER,
+        currency="EUR",
+    )
     assert not found.has_signal
     assert "no better than giving everyone the same" in found.reason
 
@@ -202,12 +218,12 @@ def test_a_candidate_without_signal_is_passed_over_where_another_has_some():
         result("logistic_regression", profit=100, auc=0.5, seed=1),
         result("xgboost", profit=100, auc=0.8, seed=2),
     ]
-    assert select(results, metric="net_profit", interpretability=ORDER).name == "xgboost"
+    assert select(results, metric="net_profit", interpretability=ORDER, currency="EUR").name == "xgboost"
 
 
 def test_nothing_trained_is_an_error():
     with pytest.raises(ModelError):
-        select([constant()], metric="net_profit", interpretability=ORDER)
+        select([constant()], metric="net_profit", interpretability=ORDER, currency="EUR")
 
 
 def test_an_unknown_candidate_is_answered_with_the_nearest():
@@ -224,4 +240,4 @@ def test_an_average_is_as_hard_to_read_as_its_hardest_member_and_serves_only_wit
     pool = [constant(), result("xgboost", profit=100, noise=0.1, seed=2), average, result("mlp", profit=100, noise=0.1)]
     if loss > 0.2:
         pool[2] = result("average", profit=99.9, noise=0.2, log_loss=loss, loss_noise=0.02, members=("xgboost",))
-    assert select(pool, metric="net_profit", interpretability=ORDER).name == chosen
+    assert select(pool, metric="net_profit", interpretability=ORDER, currency="EUR").name == chosen

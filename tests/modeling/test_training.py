@@ -261,6 +261,7 @@ def test_progress_rises_to_the_end():
         training=TrainingSettings(min_churners=20, min_stayers=20, tune_minutes=0.02),
         selection=SelectionSettings(bootstrap_draws=20),
         economics=Economics(),
+        currency="EUR",
         progress=heard,
     )
     assert heard.done[-1] == 1.0

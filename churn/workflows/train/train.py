@@ -84,6 +84,7 @@ def train_model(
             training=training,
             selection=settings.selection,
             economics=economics_from(settings, means),
+            currency=settings.business.currency,
             split=split or training.split,
             progress=context.progress,
         )
@@ -141,6 +142,7 @@ def register_model(
             training=settings.training,
             selection=settings.selection,
             economics=economics_from(settings, means),
+            currency=settings.business.currency,
             progress=context.progress,
         )
         return _kept(context, result, data, promote=promote, who=who, began=began, is_first_promoted=False)

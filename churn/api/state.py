@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from churn.accounts.keys import Keyring
 from churn.accounts.sso.provider import Provider
+from churn.api.bounded import Bounded
 from churn.api.callers import Callers
 from churn.api.metrics import Metrics
 from churn.api.rates import Rates
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+ASKING_SECONDS = 20.0  # somebody looks at the page meanwhile
+_ASKED_AT_ONCE = 4
 _SURE_SECONDS = 1.0
 
 
@@ -93,6 +96,7 @@ class State:
     deciders: Deciders
     previews: AudiencePreviews
     provider: Provider  # of sign-in, where [sso] names one
+    others: Bounded  # other systems, asked while somebody waits
 
     def close(self) -> None:
         """Give back what was opened."""
@@ -148,6 +152,7 @@ def build_state(context: Context) -> State:
         Deciders(within),
         AudiencePreviews(within),
         Provider(context.settings.sso),
+        Bounded(most=_ASKED_AT_ONCE, seconds=ASKING_SECONDS),
     )
 
 

@@ -10,7 +10,8 @@ from datetime import datetime
 from churn.config.connectors import ConnectorSection
 from churn.crm.connector import Connector
 from churn.crm.diff import Changes, canonical, compare
-from churn.crm.mapping import FieldMapping, check_mapping, check_required, check_values, preflight, schema_with_missing
+from churn.crm.mapping import FieldMapping
+from churn.crm.preflight import MakesFields, MappingTerms, ShowsFields, absent_faults, check_mapping, examine, refuse
 from churn.crm.preview import preview
 from churn.crm.push import Push
 from churn.crm.request import PUSH_ONE, Checked, CheckedField, SyncReport, SyncRequest
@@ -117,6 +118,8 @@ class Sync:
         patience = Patience(request.settings, seed=request.run_id, sleep=self._sleep)
         ids = patience.call(lambda: self._connector.find([key])).get(key, ())
         held = patience.call(lambda: self._connector.read(ids[:1], list(request.fields.values()))) if ids else {}
+        if ids and not mapping.schema and isinstance(self._connector, ShowsFields):
+            refuse(absent_faults(self._connector, request.fields, ids[0], patience) or (), where=request.where)
         record, values = held.get(ids[0], {}) if ids else {}, mapping.values(row)
         fields = tuple(
             CheckedField(
@@ -222,21 +225,19 @@ class Sync:
         request = self._request
         self._progress.step(f"Signing in to {request.connector}")
         patience = Patience(request.settings, seed=request.run_id, sleep=self._sleep)
-        patience.slowed(self._connector.check)
-        schema = patience.slowed(
-            lambda: schema_with_missing(
-                self._connector, request.settings, request.fields, where=request.where, is_dry=is_dry
-            )
-        )
-        mapping = preflight(
+        terms = MappingTerms(
             request.fields,
-            schema,
-            where=request.where,
+            request.settings,
+            request.where,
             may_mark=request.leaving == "band_none" and bool(request.fields),
+            may_create=request.write_mode != "update" and request.action in {"push", PUSH_ONE},
+            constants=request.constants,
         )
-        check_values(mapping, request.constants, where=request.where)
-        if request.write_mode != "update" and request.action in {"push", PUSH_ONE}:
-            check_required(schema, request.settings, request.fields, where=request.where)
+        examined = examine(self._connector, terms, patience)
+        mapping = examined.mapping
+        if examined.to_make and not is_dry and isinstance(self._connector, MakesFields):
+            self._connector.make_fields(examined.to_make)
+            mapping = examine(self._connector, terms, patience).mapping
         return mapping
 
     def _refuse_silent_change(self, previous: Mapping[str, str] | None) -> None:

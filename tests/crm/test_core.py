@@ -14,8 +14,9 @@ from churn.config import Settings
 from churn.config.connectors import ConnectorSection, secret_name
 from churn.crm.diff import as_json, compare, differs, exact_hash, payload_hash
 from churn.crm.http import Http, open_client, retry_after
-from churn.crm.mapping import FieldMapping, check_mapping, shortened
+from churn.crm.mapping import FieldMapping, shortened
 from churn.crm.pace import Pace
+from churn.crm.preflight import check_mapping
 from churn.crm.retry import Patience
 from churn.crm.sync import Shape, check_guards
 from churn.errors import AuthFailed, CampaignError, ConfigError, ConnectorError, RateLimited, Unreachable

@@ -13,7 +13,9 @@ from churn.config.connectors import ConnectorSection, RestConnector, RestOutcome
 from churn.crm.connector import Row
 from churn.crm.connectors.rest import connect
 from churn.crm.http import open_client
-from churn.crm.mapping import OUR_FIELDS, check_mapping, check_required, preflight
+from churn.crm.mapping import OUR_FIELDS
+from churn.crm.preflight import MappingTerms, check_mapping, examine
+from churn.crm.retry import Patience
 from churn.documents.definition import Crm
 from tests import ROOT
 from tests.crm.contract import NOW
@@ -69,9 +71,8 @@ def test_the_worked_example_speaks_to_a_crm_that_is_like_it() -> None:
     desk = Desk()
     client = open_client(section, transport=httpx.MockTransport(desk))
     connector = connect("desk", section, {"CHURN_CONNECTOR_DESK_SECRET": "k3y"}, clock=lambda: NOW, client=client)
-    connector.check()
-    mapping = preflight(crm.fields, connector.fields(), where="x", may_mark=True)
-    check_required(connector.fields(), section, crm.fields, where="x")
+    terms = MappingTerms(crm.fields, section, "x", may_mark=True, may_create=True)
+    mapping = examine(connector, terms, Patience(section, seed="x")).mapping
     values = mapping.values({"risk_band": "high", "churn_probability": 0.5, "campaign": "call", "scored_at": NOW})
     (made,) = connector.write([Row("C1", None, values)], mode="upsert", run_id="r1")
     assert made.state == "created"

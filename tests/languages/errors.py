@@ -20,7 +20,11 @@ from tests import ROOT
 VALUE = re.compile("\x01(\\w*)\x02")  # stands for a value in a sentence, and names it
 _ROOTS = {"ChurnError", "ApiError", "ValueError"}  # validators raise ValueError, and settings say it as a ConfigError
 _MARKED = {"tr", "trn", "trc", "tr_html", "N_"}  # these have words by other tests
-_PLACES = {"ApiError": slice(2, 3), "Complaint": slice(3, 5)}  # which arguments are the text, where it is not the first
+_PLACES = {
+    "ApiError": slice(2, 3),
+    "Complaint": slice(3, 5),
+    "Fault": slice(0, 2),
+}  # which arguments are the text, where it is not the first
 _SHOWN_BY = (
     "churn.api.pages",
     "churn.jobs",

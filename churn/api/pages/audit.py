@@ -50,6 +50,7 @@ DEEDS: Final = {  # what people call each kind of deed
     "plan_campaign": N_("Planned a campaign"),
     "sync_campaign": N_("Pushed a campaign"),
     "try_sync": N_("Tried a push"),
+    "check_crm": N_("Checked a CRM"),
     "retry_rejected": N_("Sent refused customers again"),
     "measure_campaign": N_("Measured a campaign"),
     "push_list": N_("Pushed the risk list"),

@@ -21,6 +21,7 @@ from churn.api.pages.editor import (
     error_in_words,
     pasted_ids,
     received_list,
+    sentence,
     standing_of,
     text_in,
     why_in,
@@ -32,7 +33,7 @@ from churn.api.pages.session import signed_in
 from churn.api.pages.toml_form import Changes
 from churn.api.problems import request_id
 from churn.api.schemas.campaigns import NAME
-from churn.api.state import State, state_of
+from churn.api.state import ASKING_SECONDS, State, state_of
 from churn.campaigns.history import mark_of
 from churn.campaigns.reading import campaign_files
 from churn.campaigns.writing import revised_toml
@@ -47,6 +48,7 @@ from churn.workflows.define import (
     keep_campaign,
     name_from,
 )
+from churn.workflows.sync import Preflight, preflight_crm
 
 router = APIRouter(include_in_schema=False)
 
@@ -118,6 +120,36 @@ def preview(request: Request, state: Here, _user: Pusher, sent: Submitted) -> Re
         complaint = error_in_words(error)
     return fragment(
         request, "campaigns/_preview.html.j2", shown=shown, complaint=complaint, customer_path=customer_path
+    )
+
+
+@router.post("/crm-preflight")
+def preflight(request: Request, state: Here, user: Pusher, sent: Submitted) -> Response:
+    """Return what the CRM says of connector, mode and fields as they are filled in; nothing is written there."""
+    values = form.values_in(sent)
+    shown: Preflight | None = None
+    wrong, connector = "", values["crm.connector"]
+    try:
+        crm = form.crm_of(values)
+        if crm.connector is None:
+            wrong = tr("Choose where it is pushed to.")
+        else:
+            name = str(sent.get("name", "")).strip() or _named(sent)
+            title = values["campaign.title"]
+            context, now = state.context, state.context.clock()
+            state.store.requests.audit(user.name, "check_crm", connector, now, request_id(request))
+            shown = state.others.ask(
+                lambda: preflight_crm(context, crm, campaign=name, title=title), of=f"connector {connector}"
+            )
+    except ChurnError as error:
+        wrong = error_in_words(error)
+    return fragment(
+        request,
+        "campaigns/_preflight.html.j2",
+        p=shown,
+        wrong=wrong,
+        told=error_in_words(shown.error) if shown is not None and shown.error is not None else "",
+        sentence=sentence,
     )
 
 
@@ -202,6 +234,7 @@ def _show(request: Request, state: State, _user: SignedIn, edited: Edited, statu
         features=documented_features(state.context),
         scores=state.previews.scores(),
         listed=standing_of(state, edited),
+        preflight_seconds=f"{ASKING_SECONDS:.0f}",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from pydantic import ValidationError
 from starlette.datastructures import FormData
 
 from churn.api.pages.toml_form import (
@@ -18,8 +19,9 @@ from churn.api.pages.toml_form import (
     shown_value,
     value_at,
 )
-from churn.documents.definition import CampaignDefinition
-from churn.languages.words import N_
+from churn.documents.definition import CampaignDefinition, Crm
+from churn.errors import ConfigError
+from churn.languages.words import N_, tr
 
 BY_CAUSE, SINGLE = "by_cause", "single"
 _CHANNELS: Final = ("email", "phone", "sms", "app", "letter")
@@ -118,6 +120,16 @@ def audience_of(bands: Sequence[str], minimum: str, plan: str) -> dict[str, str]
 def values_in(form: FormData) -> dict[str, str]:
     """Return what was filled in, by field; line ends as files have them."""
     return read_form(ALL, form) | {KIND: BY_CAUSE if form.get(KIND) == BY_CAUSE else SINGLE}
+
+
+def crm_of(values: Values) -> Crm:
+    """Return the section [crm] that was filled in. Raises ConfigError where one of its values is none."""
+    filled = {field.place[-1]: read_value(values[field.name], field.kind) for field in CRM}
+    try:
+        return Crm.model_validate({key: value for key, value in filled.items() if value is not None})
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        raise ConfigError(error.errors()[0]["msg"], where=f"[crm].{where}", remedy=tr("Choose another.")) from error
 
 
 def changes_of(values: Values, before: Values) -> Changes:

@@ -224,13 +224,14 @@ def why_in(sent: FormData) -> str:
 
 def complaint_in_words(complaint: Complaint) -> str:
     """Return what is wrong and what to do, as the page says it."""
-    return f"{_sentence(complaint.what)} {complaint.remedy}".strip()
+    return f"{sentence(complaint.what)} {complaint.remedy}".strip()
 
 
 def error_in_words(error: ChurnError) -> str:
     """Return what is wrong and what to do, as the page says it."""
-    return f"{_sentence(error.what)} {error.remedy or ''}".strip()
+    return f"{sentence(error.what)} {error.remedy or ''}".strip()
 
 
-def _sentence(words: str) -> str:
+def sentence(words: str) -> str:
+    """Return words with a capital first and a full stop."""
     return f"{words[:1].upper()}{words[1:]}."

@@ -55,3 +55,13 @@ sliders.forEach((slider, end) => {
   field.addEventListener("input", showRange);
 });
 if (sliders.length) showRange();
+
+// What the CRM said holds for what was filled in then.
+document.addEventListener("input", (event) => {
+  if (!/^(crm\.|campaign\.title$)/.test(event.target.name ?? "")) return;
+  const [answer, ...others] = document.querySelectorAll(".preflight");
+  if (!answer?.dataset.stale) return;
+  const words = Object.assign(document.createElement("p"), { className: "muted small", textContent: answer.dataset.stale });
+  answer.replaceChildren(words);
+  for (const part of others) part.replaceChildren();
+});

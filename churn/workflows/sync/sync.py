@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from churn.campaigns.archive import require_in_use
 from churn.context import Context
-from churn.crm.mapping import CAMPAIGN_FIELDS, EMAIL_HASH, ON_REQUEST, OUR_FIELDS
 from churn.crm.opening import connector_section
 from churn.crm.request import PUSH_ONE, SyncRequest
 from churn.crm.sync import Sync
 from churn.errors import CampaignError, ConfigError
 from churn.views.definition_in_force import definition_in_force
-from churn.workflows.sync.audience import audience_fields, audience_list, platform_of
+from churn.workflows.sync.audience import audience_list, platform_of
 from churn.workflows.sync.lists import PushList, campaign_list, empty_list, fresh_scores, risk_list
+from churn.workflows.sync.preflight import fields_of
 
 if TYPE_CHECKING:
     from churn.config.connectors import ConnectorSection
@@ -123,16 +123,11 @@ def _prepared(context: Context, campaign: str, connector: str | None, options: S
             push_list = campaign_list(context, store, definition, run, run_id)
         else:
             push_list = risk_list(context, store, section.risk_list.bands, run, run_id)
-        fields, on_leave = dict(push.fields), push.on_leave
+        where = f"campaign {campaign}, [crm].fields"
+        fields = fields_of(section, push.fields, name, where=where, is_campaign=definition is not None)
+        on_leave = push.on_leave
         if (platform := platform_of(section)) is not None:
-            fields = audience_fields(fields, platform, where=f"campaign {campaign}, [crm].fields")
             push_list, on_leave = audience_list(context, push_list, platform), "clear"
-        elif EMAIL_HASH in fields:
-            raise ConfigError(
-                f"`{EMAIL_HASH}` goes into audiences alone",
-                where=f"campaign {campaign}, [crm].fields",
-                remedy=f'Set audience = "google" (or another) in [connectors.{name}] with kind = "file".',
-            )
         push_list = _narrowed(push_list, options.only, campaign)
         request = _request(push_list, section, campaign, name, run_id, fields, options)
         request = replace(
@@ -181,7 +176,7 @@ def withdraw_campaign(
         request = _request(push_list, section, campaign, connector, run_id, {}, SyncOptions(is_forced=True, who=who))
         only = None if customer_id is None else frozenset({customer_id})
         action = "withdraw" if only is None else WITHDRAW_ONE
-        request = replace(request, action=action, on_leave="clear", fields={}, only=only)
+        request = replace(request, action=action, on_leave="clear", only=only)
         report = _carry_out(context, store, request, opened, is_dry=False)
     return SyncResult(campaign, connector, 0, {}, run.model_version, report)
 
@@ -224,14 +219,12 @@ def _request(
     fields: dict[str, str],
     options: SyncOptions,
 ) -> SyncRequest:
-    left_out = ON_REQUEST | (CAMPAIGN_FIELDS if campaign == RISK_LIST else frozenset())
-    chosen = fields or {name: name for name in OUR_FIELDS if name not in left_out}
     return SyncRequest(
         connector=connector,
         campaign=campaign,
         run_id=run_id,
         wanted=push_list.frame,
-        fields=chosen,
+        fields=fields,
         settings=section,
         model_version=push_list.run.model_version,
         score_run_id=push_list.run.run_id,

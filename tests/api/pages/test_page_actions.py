@@ -147,6 +147,7 @@ def test_whatever_anybody_does_on_a_page_leaves_who_and_what_in_the_audit_log(
         form = {
             **campaign,
             "audience.bands": ["high", "critical"],
+            "crm.connector": "file" if path == "/crm-preflight" else campaign["crm.connector"],
             "base": file.read_text(encoding="utf-8"),
             "mark": mark_of(file.read_text(encoding="utf-8")),
             "csrf": csrf,

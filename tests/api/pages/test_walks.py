@@ -37,7 +37,7 @@ class Walker:
         self.visitor.screenshot(f"walk-{self.name}-{self._pages}")
         main = self.page.locator("main")
         if not self.page.url.endswith("/account"):  # which shows one's own rights, and is left by the navigation
-            assert main.locator("a[href], button, summary, input").count(), f"{self.page.url} is a dead end"
+            main.locator("a[href], button, summary, input").first.wait_for(state="attached")  # else it is a dead end
         self._fits()
         for address in self.page.eval_on_selector_all("a[href]", "links => links.map(link => link.href)"):
             self._follow(address)

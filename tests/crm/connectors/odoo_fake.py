@@ -39,6 +39,7 @@ class FakeOdoo(FakeCrm):
         self.names: list[tuple[str, int]] = []  # ir.model.data: two names may lead to one record, as after a merge
         self.leads: list[dict[str, Any]] = []
         self.types, self.busy = dict(TYPES), set[str]()
+        self.refused_rights: set[str] = set()
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         path, body = request.url.path, json.loads(request.content or b"{}")
@@ -83,7 +84,7 @@ class FakeOdoo(FakeCrm):
         assert not params["context"]["active_test"]
         fixed = {
             "context_get": {"lang": "en_US"},
-            "check_access_rights": self.may_write,
+            "check_access_rights": self.may_write and params.get("operation") not in self.refused_rights,
             "fields_get": {name: self._field(name) for name in self.types},
         }
         if method in fixed:

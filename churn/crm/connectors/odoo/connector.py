@@ -88,16 +88,23 @@ class OdooCrm:
         """Sign in, and see that the user may change the model."""
         api = self._open()
         api.sign_in()
-        try:
-            may_write = api.call(self._settings.model, "check_access_rights", operation="write", raise_exception=False)
-        except OdooFault:
-            return  # newer servers have no such method; a refused write will show it
-        if not may_write:
+        if not self._may("write", api):
             raise AuthFailed(
                 f"its user may not write {self._settings.model}",
                 where=self._http.where,
                 remedy="Give the user that right in Odoo.",
             )
+
+    def may_create(self) -> bool:
+        """Return whether the user may make records of the model."""
+        return self._may("create", self._open())
+
+    def _may(self, operation: str, api: OdooApi) -> bool:
+        try:
+            rights = api.call(self._settings.model, "check_access_rights", operation=operation, raise_exception=False)
+        except OdooFault:
+            return True  # newer servers have no such method; a refused write will show it
+        return bool(rights)
 
     def fields(self) -> Mapping[str, RemoteField]:
         """Return the model's fields; relations are shown as text that cannot be written."""

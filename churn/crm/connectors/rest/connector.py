@@ -232,23 +232,32 @@ class RestCrm:
             remedy=f"{hint} The name is the whole one, prefix included; fields_path says where a record holds its fields.",
         )
 
+    def absent_fields(self, remote_id: str, fields: Sequence[str]) -> Mapping[str, str] | None:
+        """Return the fields that a record does not have, each by its whole name, with one that is called much the same.
+
+        None where a schema says more, where records leave out what is empty, and where the record is gone.
+        """
+        settings = self._settings
+        if settings.schema_path or settings.omits_empty:
+            return None
+        record = self._record(remote_id)
+        if not isinstance(record, Mapping):
+            return None
+        self._has_seen_fields = True
+        full = {name: f"{settings.field_prefix}{name}" for name in fields}
+        absent = {name: whole for name, whole in full.items() if value_at(record, whole) is MISSING}
+        near = {name: difflib.get_close_matches(whole, list(record), n=1) for name, whole in absent.items()}
+        return {name: f"{absent[name]} (there is {like[0]})" if like else absent[name] for name, like in near.items()}
+
     def _refuse_absent_fields(self, rows: Sequence[Row]) -> None:
         """Look at one record before the first write: it shows every field that is mapped, where no schema tells of them."""
-        settings = self._settings
         known = next((row for row in rows if row.remote_id is not None), None)
-        if self._has_seen_fields or settings.schema_path or settings.omits_empty or known is None:
+        if self._has_seen_fields or known is None:
             return
-        record = self._record(str(known.remote_id))
-        if not isinstance(record, Mapping):
-            return
-        self._has_seen_fields = True
-        full = [f"{settings.field_prefix}{name}" for name in known.values]
-        absent = [name for name in full if value_at(record, name) is MISSING]
+        absent = self.absent_fields(str(known.remote_id), list(known.values))
         if absent:
-            near = {name: difflib.get_close_matches(name, list(record), n=1) for name in absent}
-            hints = ", ".join(f"{name} (there is {other[0]})" if other else name for name, other in near.items())
             raise ConfigError(
-                f"record {known.remote_id} has no field {hints}",
+                f"record {known.remote_id} has no field {', '.join(absent.values())}",
                 where=f"[connectors.{self._name}]",
                 remedy="Mend [crm].fields and field_prefix; set omits_empty = true if it leaves out fields that are empty.",
             )

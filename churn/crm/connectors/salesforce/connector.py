@@ -70,14 +70,17 @@ class SalesforceCrm:
         self._settings, self._http, self._client, self._sleep = settings, http, client, sleep
         self._root = f"services/data/v{settings.version}"
         self._schema: dict[str, RemoteField] | None = None
+        self._may_create = True
         self.batch_size = settings.batch_size or BATCH_ROWS
 
     def __repr__(self) -> str:
         return f"SalesforceCrm({self._settings.url!r}, {self._settings.object!r})"
 
     def check(self) -> None:
-        """Sign in, and see that the key is an external id. Raises ConfigError when it is not."""
-        described = self._records(self._ask("GET", f"{self._root}/sobjects/{self._settings.object}/describe"), "fields")
+        """Sign in, and see that the key is an external id and records may be changed. Raises ConfigError or AuthFailed."""
+        answer = self._ask("GET", f"{self._root}/sobjects/{self._settings.object}/describe")
+        described = self._records(answer, "fields")
+        self._may_create = answer.get("createable") is not False
         self._schema = {entry["name"]: remote_field(entry) for entry in described}
         keys = {entry["name"] for entry in described if entry.get("externalId")}
         if self._settings.key_field not in keys:
@@ -86,6 +89,17 @@ class SalesforceCrm:
                 where=self._http.where,
                 remedy="Make the field there, marked External ID and Unique, or mend `key_field`.",
             )
+        if answer.get("updateable") is False:
+            raise AuthFailed(
+                f"its user may not write {self._settings.object}",
+                where=self._http.where,
+                remedy="Give the user that right in Salesforce.",
+            )
+
+    def may_create(self) -> bool:
+        """Return whether the user may make records of the object."""
+        self.fields()
+        return self._may_create
 
     def fields(self) -> Mapping[str, RemoteField]:
         """Return the object's fields."""

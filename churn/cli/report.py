@@ -23,8 +23,11 @@ def report(
         str | None, typer.Option(metavar="YYYY-MM", help="Which month. Default: the last whole one of the data.")
     ] = None,
     language: Annotated[
-        str, typer.Option(help="en, de, or one with a file reports/words/CODE.toml in the home.")
-    ] = "en",
+        str | None,
+        typer.Option(
+            help="en, de, or one with a file reports/words/CODE.toml in the home. Default: that of [reporting]."
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Where to write it, .html; or its tables, .xlsx. Default: reports/monthly-YYYY-MM.html."),

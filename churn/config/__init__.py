@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
 
 from churn.config.connectors import ConnectorSettings, connector_kinds
 from churn.config.engine import EngineSettings
@@ -52,6 +52,8 @@ from churn.config.sections import (
 from churn.config.sso import SsoSettings
 from churn.config.tracing import TracingSettings
 from churn.errors import ConfigError
+from churn.languages.catalogue import languages
+from churn.resources import layered
 
 LONGEST_NAME = 60  # of a connector: it is part of the names of files and variables
 
@@ -126,6 +128,18 @@ class Settings(Section):
     def _short_names(cls, value: dict[str, ConnectorSettings]) -> dict[str, ConnectorSettings]:
         if long := [name for name in value if len(name) > LONGEST_NAME]:
             raise ValueError(f"[connectors.{long[0]}]: a name has {LONGEST_NAME} characters at most")
+        return value
+
+    @field_validator("reporting")
+    @classmethod
+    def _language_with_words(cls, value: ReportingSettings, info: ValidationInfo) -> ReportingSettings:
+        code, known = value.language, languages()
+        home = info.data.get("home", Path())
+        if code not in known and f"words/{code}" not in layered("reports", home, ".toml"):
+            raise ValueError(
+                f"there are no words for the language `{code}`, only for {', '.join(known)}; "
+                f"another one is a file reports/words/{code}.toml in the home"
+            )
         return value
 
     @property

@@ -73,10 +73,13 @@ class ScheduleSettings(Section):
 
 
 class ReportingSettings(Section):
-    """[reporting]: whose days and months are counted."""
+    """[reporting]: whose days and months are counted, and in which language people get mail and files."""
 
     timezone: str = Field(
         "UTC", description="Days and months of reports, labels, features and snapshots are this zone's."
+    )
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] = Field(
+        "en", description="Language of alerts, and of reports and other files where nobody names another: en, de."
     )
 
     @field_validator("timezone")

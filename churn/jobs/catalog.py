@@ -12,7 +12,7 @@ from churn.jobs.steps import night, on_request, privacy, retention
 
 _CAMPAIGN = Parameter("text", "The campaign's name; `risk-list` for the list itself.", is_required=True)
 _DATE = Parameter("text", "The date, YYYY-MM-DD; the newest that the data cover if left out.")
-_LANGUAGE = Parameter("text", "The report's language, such as en or de.")
+_LANGUAGE = Parameter("text", "The report's language, such as en or de; that of [reporting] if left out.")
 
 _REQUEST = Parameter("number", "The number of the request.", is_required=True)
 

@@ -67,6 +67,11 @@ def languages() -> tuple[str, ...]:
     return (ENGLISH, *sorted(file.stem for file in FOLDER.glob("*.po")))
 
 
+def nearest_language(code: str) -> str:
+    """Return `code` where the catalogues know it, else English: a report may be in a language that has no catalogue."""
+    return code if code in languages() else ENGLISH
+
+
 @cache
 def read_catalogue(code: str) -> Catalogue:
     """Return the words of a language; none for English, whose words the sources are."""

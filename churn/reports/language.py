@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from churn import wording
 from churn.errors import ConfigError
-from churn.languages.catalogue import languages as languages_of_pages
+from churn.languages.catalogue import nearest_language
 from churn.languages.recorded import recorded
 from churn.languages.words import speaking
 from churn.resources import layered
@@ -81,7 +81,7 @@ class Language:
 
     @property
     def _catalogue(self) -> str:
-        return self.code if self.code in languages_of_pages() else FALLBACK
+        return nearest_language(self.code)
 
     def money(self, amount: float | None, currency: str) -> str:
         """Return a whole amount with its currency."""

@@ -13,7 +13,7 @@ from churn.campaigns.programme_words import OFFER_OFF
 from churn.campaigns.reading import campaign_files
 from churn.campaigns.rounds import offer_of_campaign
 from churn.context import Context
-from churn.languages.words import N_, tr
+from churn.languages.words import N_, shown, tr
 from churn.store import Alert
 from churn.views.advice import readable_campaigns, title_of
 
@@ -24,6 +24,7 @@ _TITLES: Final = {
     "job_missed": N_("A job did not run"),
     "scores_stale": N_("The list is old"),
     "publish_failed": N_("Tables were not copied"),
+    "mlflow_behind": N_("MLflow is behind"),
     "sync_failed": N_("A push failed"),
     "sync_partial": N_("A push is not done"),
     "monitoring": N_("The model needs a look"),
@@ -32,6 +33,7 @@ _TITLES: Final = {
     ALARM: N_("A campaign harms"),
     OFFER_OFF: N_("An offer is off"),
 }
+_SEVERITIES: Final = {"critical": N_("Critical"), "warning": N_("Warning"), "info": N_("Info")}
 _RANK: Final = {"critical": 0, "warning": 1, "info": 2}
 
 
@@ -63,6 +65,16 @@ class AlertsPage:
     over: Sequence[AlertRow]
 
 
+def alert_title(kind: str) -> str:
+    """Return what happened, for alerts of a kind, in the language spoken."""
+    return str(shown(_TITLES.get(kind, kind.replace("_", " ").capitalize())))
+
+
+def severity_words(severity: str) -> str:
+    """Return how grave an alert is, in the language spoken."""
+    return str(shown(_SEVERITIES.get(severity, severity)))
+
+
 def alerts_page(context: Context) -> AlertsPage:
     """Return what the page of alerts shows."""
     now = context.clock()
@@ -79,7 +91,7 @@ def _row(alert: Alert, campaigns: Mapping[str, str], now: datetime) -> AlertRow:
     address, place = _cause(alert, campaigns)
     return AlertRow(
         alert=alert,
-        title=_TITLES.get(alert.kind, alert.kind.replace("_", " ").capitalize()),
+        title=alert_title(alert.kind),
         address=address,
         place=place,
         remedy=_remedy(alert),

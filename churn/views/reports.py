@@ -131,8 +131,11 @@ def monthly_reports(context: Context) -> list[MonthlyReport]:
     return _monthly(context, list_reports(context))
 
 
-def monthly_report(context: Context, month: str, language: str = ENGLISH, ending: str = ".html") -> tuple[Path, str]:
+def monthly_report(
+    context: Context, month: str, language: str | None = None, ending: str = ".html"
+) -> tuple[Path, str]:
     """Return the file of a month's report, or of its facts (`ending` .json), and its media type. Raises NotFound."""
+    language = language or context.settings.reporting.language
     suffix = "" if language == ENGLISH or ending == ".json" else f"-{language}"
     return report_file(context, f"monthly-{month}{suffix}{ending}")
 

@@ -103,6 +103,20 @@ def test_a_password_in_the_file_is_refused_without_being_repeated(tmp_path):
     assert "hunter2" not in str(caught.value)
 
 
+def test_the_companys_language_has_words(tmp_path):
+    def load(code: str) -> str:
+        return load_settings(home=tmp_path, environ={"CHURN_REPORTING__LANGUAGE": code}).reporting.language
+
+    assert load("de") == "de"
+    with pytest.raises(ConfigError, match="no words for the language `xx`, only for en, de"):
+        load("xx")
+    with pytest.raises(ConfigError, match="language"):
+        load("../de")
+    (tmp_path / "reports" / "words").mkdir(parents=True)
+    (tmp_path / "reports" / "words" / "xx.toml").write_text("[format]\n", encoding="utf-8")
+    assert load("xx") == "xx"
+
+
 def test_bands_must_rise(tmp_path):
     path = written(tmp_path, "[risk_bands]\nhigh = 0.05\n")
     with pytest.raises(ConfigError, match="bounds must rise"):

@@ -39,7 +39,9 @@ def reports(state: Annotated[State, Depends(state_of)]) -> MonthlyReports:
 def report(
     month: Annotated[str, Path(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="YYYY-MM")],
     state: Annotated[State, Depends(state_of)],
-    language: Annotated[str, Query(pattern=r"^[a-z]{2,3}$")] = "en",
+    language: Annotated[
+        str | None, Query(pattern=r"^[a-z]{2,3}$", description="By default the company's, of [reporting].")
+    ] = None,
     format: Annotated[Literal["html", "json", "xlsx"], Query()] = "html",  # noqa: A002  # the parameter's public name
 ) -> Response:
     """Give out the report of a month: the page, the facts that it tells, or its tables as an Excel workbook."""

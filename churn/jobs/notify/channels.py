@@ -17,8 +17,13 @@ from churn.context import Context, Log
 from churn.errors import AuthFailed, ConfigError, Unreachable
 from churn.jobs.notify.chat import ChatChannel
 from churn.jobs.notify.posting import post
+from churn.languages.catalogue import nearest_language
+from churn.languages.recorded import recorded
+from churn.languages.words import speaking, tr
 from churn.signing import signed_headers
 from churn.store.service_records import AlertDelivery
+from churn.views.alerts import alert_title, severity_words
+from churn.wording import instant
 
 if TYPE_CHECKING:
     import httpx
@@ -42,7 +47,7 @@ def channels_of(context: Context) -> list[Channel]:
     if settings.webhook_url:
         channels.append(WebhookChannel(settings.webhook_url, secrets, link=settings.link, clock=context.clock))
     if settings.email_to:
-        channels.append(MailChannel(settings, secrets, clock=context.clock))
+        channels.append(MailChannel(context))
     channels += [ChatChannel(kind, context) for kind in settings.chat]
     return channels
 
@@ -138,14 +143,15 @@ class MailChannel:
 
     name = "email"
 
-    def __init__(self, settings: AlertSettings, secrets: Mapping[str, str], *, clock: Callable[[], datetime]) -> None:
-        self._settings, self._secrets, self._clock = settings, secrets, clock
+    def __init__(self, context: Context) -> None:
+        self._context = context
 
     def send(self, delivery: AlertDelivery) -> None:
-        """Hand the mail to the server."""
-        send_mail(
-            _mail(delivery, self._settings, self._clock()), self._settings.email_to, self._settings, self._secrets
-        )
+        """Hand the mail to the server, in the company's language."""
+        settings = self._context.settings
+        with speaking(nearest_language(settings.reporting.language)):
+            mail = _mail(delivery, settings.alerts, self._context.clock())
+        send_mail(mail, settings.alerts.email_to, settings.alerts, self._context.secrets)
 
 
 def send_mail(mail: EmailMessage, to: Sequence[str], settings: AlertSettings, secrets: Mapping[str, str]) -> None:
@@ -194,16 +200,14 @@ def _mail(delivery: AlertDelivery, settings: AlertSettings, now: datetime) -> Em
     mail = EmailMessage()
     mail["From"] = settings.email_from
     mail["To"] = ", ".join(settings.email_to)
-    mail["Subject"] = (
-        f"[churn] {delivery.severity}: {' '.join(delivery.kind.replace('_', ' ').split())} ({_line(delivery.subject)})"
-    )
+    severity, title = severity_words(delivery.severity), alert_title(delivery.kind)
+    mail["Subject"] = _line(f"[churn] {severity}: {title} ({delivery.subject})")
     mail["Date"] = format_datetime(now.replace(tzinfo=UTC))
     domain = (settings.email_from or "churn@localhost").rpartition("@")[2]
     mail["Message-ID"] = f"<{message_id(delivery)}-{delivery.raised_at:%Y%m%d%H%M%S}@{domain}>"
     link = f"\n{settings.link}\n" if settings.link else ""
-    mail.set_content(
-        f"{delivery.message}\n\nRaised at {delivery.raised_at:%Y-%m-%d %H:%M} UTC, alert {delivery.alert_id}.\n{link}"
-    )
+    raised = tr("Raised on {day}, alert {number}.", day=instant(delivery.raised_at), number=delivery.alert_id)
+    mail.set_content(f"{recorded(delivery.message)}\n\n{raised}\n{link}")
     return mail
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
@@ -11,7 +12,12 @@ from churn.config.schedule import ChatKind, chat_url
 from churn.context import Context
 from churn.errors import ConfigError
 from churn.jobs.notify.posting import post
+from churn.languages.catalogue import nearest_language
+from churn.languages.recorded import recorded
+from churn.languages.words import speaking, tr, trn
 from churn.store.service_records import RESOLVED, AlertDelivery
+from churn.views.alerts import alert_title
+from churn.wording import instant
 
 if TYPE_CHECKING:
     import httpx
@@ -37,24 +43,27 @@ def alert_message(deliveries: Sequence[AlertDelivery], link: str | None) -> Chat
     order = list(_SIGNS)
     ranked = sorted(deliveries, key=lambda delivery: (order.index(delivery.severity), delivery.alert_id))
     over = sum(delivery.severity == RESOLVED for delivery in ranked)
+    open_ = len(ranked) - over
     counts = [
-        *([f"{len(ranked) - over} alert{'s' if len(ranked) - over > 1 else ''}"] if len(ranked) > over else []),
-        *([f"{over} recovered"] if over else []),
+        *([trn("{number} alert", "{number} alerts", open_, number=open_)] if open_ else []),
+        *([trn("{number} recovered", "{number} recovered", over, number=over)] if over else []),
     ]
     sentences = [_sentence(delivery) for delivery in ranked[:SHOWN]]
     if len(ranked) > SHOWN:
-        sentences.append(f"And {len(ranked) - SHOWN} more.")
+        sentences.append(tr("And {number} more.", number=len(ranked) - SHOWN))
     first = ranked[0]
     figures = (
-        ("What", first.kind.replace("_", " ")),
-        ("About", first.subject),
-        ("Since", f"{first.raised_at:%Y-%m-%d %H:%M} UTC"),
+        (tr("What"), alert_title(first.kind)),
+        (tr("About"), first.subject),
+        (tr("Since"), instant(first.raised_at)),
     )
     return ChatMessage(f"churn: {', '.join(counts)}", tuple(sentences), figures if len(ranked) == 1 else (), link)
 
 
 def _sentence(delivery: AlertDelivery) -> str:
-    sentence = f"Recovered: {delivery.message}" if delivery.severity == RESOLVED else delivery.message
+    sentence = recorded(delivery.message)
+    if delivery.severity == RESOLVED:
+        sentence = tr("Recovered: {what}", what=sentence)
     return f"{_SIGNS[delivery.severity]} {' '.join(sentence.split())}"
 
 
@@ -76,7 +85,7 @@ def slack_document(message: ChatMessage) -> dict[str, JsonValue]:
     if message.link:
         button: JsonValue = {
             "type": "button",
-            "text": {"type": "plain_text", "text": "Open churn"},
+            "text": {"type": "plain_text", "text": tr("Open churn")},
             "url": message.link,
         }
         blocks.append({"type": "actions", "elements": [button]})
@@ -99,7 +108,7 @@ def teams_document(message: ChatMessage) -> dict[str, JsonValue]:
         "body": body,
     }
     if message.link:
-        card["actions"] = [{"type": "Action.OpenUrl", "title": "Open churn", "url": message.link}]
+        card["actions"] = [{"type": "Action.OpenUrl", "title": tr("Open churn"), "url": message.link}]
     attachment: JsonValue = {
         "contentType": "application/vnd.microsoft.card.adaptive",
         "contentUrl": None,
@@ -137,16 +146,23 @@ class ChatChannel:
 
     def send_all(self, deliveries: Sequence[AlertDelivery]) -> None:
         """Post alerts that came together as one message."""
-        self.say(alert_message(deliveries, self._context.settings.alerts.link))
+        with self._speaking():
+            message = alert_message(deliveries, self._context.settings.alerts.link)
+        self.say(message)
 
     def say(self, message: ChatMessage) -> None:
         """Post a message. Raises as `post`, ConfigError where no address is set."""
         url = address_of(self._kind, self._context)
-        body = json.dumps(_DOCUMENTS[self._kind](message), ensure_ascii=False).encode()
+        with self._speaking():
+            document = _DOCUMENTS[self._kind](message)
+        body = json.dumps(document, ensure_ascii=False).encode()
         headers = {"Content-Type": "application/json"}
         post(
             url, body, headers, where=f"[alerts] chat {self._kind}", remedy="Look at its webhook.", client=self._client
         )
+
+    def _speaking(self) -> AbstractContextManager[None]:
+        return speaking(nearest_language(self._context.settings.reporting.language))
 
 
 def address_of(kind: ChatKind, context: Context) -> str:

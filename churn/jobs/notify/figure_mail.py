@@ -15,7 +15,7 @@ from churn import wording
 from churn.context import Context
 from churn.errors import ChurnError, ConfigError, NotFound
 from churn.jobs.notify.channels import send_mail
-from churn.languages.catalogue import ENGLISH, languages
+from churn.languages.catalogue import nearest_language
 from churn.languages.recorded import recorded
 from churn.languages.words import N_, language, shown, speaking, tr, within
 from churn.reports.render import render
@@ -126,7 +126,7 @@ def mail_figures(context: Context, day: date) -> MailedFigures:
 
 def figures_mail(context: Context, choice: FigureMail, figures: SegmentFigures, month: date) -> EmailMessage:
     """Return the mail of a choice for a month in its language; the same choice of the same month bears the same id whenever it is sent."""
-    with speaking(choice.language if choice.language in languages() else ENGLISH):
+    with speaking(nearest_language(choice.language)):
         return _figures_mail(context, choice, figures, month)
 
 

@@ -12,7 +12,8 @@ from churn.context import Context
 from churn.documents.document import Document
 from churn.documents.month_facts import MonthFacts
 from churn.jobs.notify.chat import ChatMessage
-from churn.languages.words import tr, trn
+from churn.languages.catalogue import languages, nearest_language
+from churn.languages.words import speaking, tr, trn
 from churn.views.reports import headline_of
 from churn.workflows.report import ReportResult
 
@@ -47,10 +48,12 @@ def announce_report(context: Context, report: ReportResult) -> int:
     if not alerts.chat or "report" not in report.files:
         return 0
     sentence = headline_of(report.files["report"])
+    with speaking(nearest_language(report.language)):
+        figures = tuple(headline_figures(report.document))
     headline = Headline(
-        title=f"churn: {wording.month(f'{report.month}-01')}",
+        title=f"churn: {wording.month(f'{report.month}-01', language=report.language)}",
         sentence=sentence,
-        figures=tuple(headline_figures(report.document)),
+        figures=figures if report.language in languages() else (),
         link=f"{alerts.link.rstrip('/')}/reports" if alerts.link else None,
     )
     event_id = f"report-{report.month}-{report.language}-{hashlib.sha256(sentence.encode()).hexdigest()[:8]}"

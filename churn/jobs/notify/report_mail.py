@@ -12,7 +12,7 @@ from churn import wording
 from churn.context import Context
 from churn.jobs.notify.channels import send_mail
 from churn.jobs.notify.headline import headline_figures
-from churn.languages.catalogue import ENGLISH, languages
+from churn.languages.catalogue import nearest_language
 from churn.languages.words import language, speaking, tr
 from churn.reports.render import render
 from churn.views.reports import headline_of
@@ -27,7 +27,7 @@ def mail_report(context: Context, report: ReportResult) -> int:
     """
     if not context.settings.alerts.report_to:
         return 0
-    with speaking(report.language if report.language in languages() else ENGLISH):
+    with speaking(nearest_language(report.language)):
         return _mail_report(context, report)
 
 

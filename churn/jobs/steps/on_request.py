@@ -154,7 +154,7 @@ def report(context: Context, run: ScheduledRun) -> StepResult:
     month = text_of(run, "month")
     if month is None and run.logical_date is not None:
         month = f"{run.logical_date.replace(day=1) - timedelta(days=1):%Y-%m}"
-    published = publish_report(context, month, language=text_of(run, "language") or "en")
+    published = publish_report(context, month, language=text_of(run, "language"))
     announce_report(context, published)
     mailed = mail_report(context, published)
     names = ", ".join(sorted(path.name for path in published.files.values()))

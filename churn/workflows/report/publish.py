@@ -33,11 +33,11 @@ def publish_report(
     context: Context,
     month: str | None = None,
     *,
-    language: str = "en",
+    language: str | None = None,
     out: Path | None = None,
     with_pdf: bool = False,
 ) -> ReportResult:
-    """Write the report of `month` (YYYY-MM; the last whole month of the data if None) in `language`.
+    """Write the report of `month` (YYYY-MM; the last whole month of the data if None) in `language`, by default the company's.
 
     The same facts give the same bytes. Raises ConfigError for a month the data do not reach, a language without words,
     another ending than .html, or a PDF where no Chromium is installed; ResourceError when the disk is full: what was there before stays.
@@ -48,6 +48,7 @@ def publish_report(
     tables = out if out is not None and out.suffix == WORKBOOK else None
     began = time.monotonic()
     home = context.settings.home
+    language = language or context.settings.reporting.language
     chosen = read_month(month) if month is not None else None
     with context.recorded("publish_report", chosen.first if chosen else None):
         # Load libraries in a second thread while this one waits for the database.

@@ -18,6 +18,7 @@ from churn.jobs.notify.alert_sender import AlertSender
 from churn.jobs.notify.chat import ChatMessage, slack_document, teams_document
 from churn.jobs.notify.event_sender import EventSender
 from churn.jobs.notify.headline import announce_report
+from churn.wording import month
 from churn.workflows.reach import reach_places
 from churn.workflows.report import ReportResult
 from tests.jobs.conftest import House
@@ -217,7 +218,7 @@ def test_an_alert_is_a_sentence_its_figures_and_a_link(house: House, room: Room)
     AlertSender(house.context).send_due()
     (text,) = room.texts()
     escaped = "It &lt;failed&gt; &amp; stopped" if room.kind == "slack" else "It <failed> & stopped"
-    for part in ("1 alert", escaped, "job failed", "nightly", "2026-07-01 01:00 UTC", "https://churn.example"):
+    for part in ("1 alert", escaped, "A job failed", "nightly", "1 July 2026, 01:00 UTC", "https://churn.example"):
         assert part in text
     assert "s3cret" not in repr(house.logged)
 
@@ -260,6 +261,22 @@ def test_a_room_is_told_once_that_an_alert_is_over(house: House, room: Room) -> 
     assert len(room.got) == 2
     assert "1 recovered" in room.texts()[1]
     assert "Recovered: The night failed" in room.texts()[1]
+
+
+def test_a_room_speaks_the_language_of_the_company(house: House, room: Room) -> None:
+    house = at_house(house, room, chat_minutes=0).with_settings(reporting={"language": "de"})
+    message = "The list of 2026-07-01 is stale: it is old"
+    with house.context.open_store() as store:
+        store.alerts.raise_("scores_stale", "risk list", "warning", message, house.clock())
+    AlertSender(house.context).send_due()
+    with house.context.open_store() as store:
+        store.alerts.resolve("scores_stale", "risk list", house.clock())
+    AlertSender(house.context).send_due()
+    raised, over = room.texts()
+    for part in ("1 Warnung", "Die Liste ist alt", "Thema", "Seit", "1. Juli 2026", "churn öffnen"):
+        assert part in raised
+    assert "1 behoben" in over
+    assert "Behoben: Die Liste vom 2026-07-01 ist veraltet" in over
 
 
 def test_a_room_that_asks_to_slow_down_is_asked_again_when_it_said_and_nothing_is_lost(
@@ -311,6 +328,19 @@ def test_the_months_headline_arrives_with_its_figures_once_and_waits_while_the_r
     (text,) = room.texts()
     for part in ("7.8 % of customers left.", "Monthly revenue lost", "target", "https://churn.example/reports"):
         assert part in text
+
+
+def test_the_months_figures_are_in_the_language_of_the_report(house: House, room: Room, tmp_path: Path) -> None:
+    house = at_house(house, room).with_settings(reporting={"language": "de"})
+    facts = full()
+    page = tmp_path / f"monthly-{facts.month}-de.html"
+    page.write_text("<h1>7,8&nbsp;% der Kunden gingen.</h1>", encoding="utf-8")
+    announce_report(house.context, ReportResult(facts.month, "de", {"report": page}, facts, 1.0))
+    EventSender(house.context).send_due()
+    (text,) = room.texts()
+    for part in ("Verlorener Monatsumsatz", "Ziel", "churn öffnen", month(f"{facts.month}-01", language="de")):
+        assert part in text
+    assert "revenue" not in text
 
 
 def test_the_longest_message_is_within_what_rooms_take() -> None:

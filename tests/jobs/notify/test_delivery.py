@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,6 +18,8 @@ from churn.errors import Unreachable
 from churn.jobs.notify.alarms import watch_freshness
 from churn.jobs.notify.alert_sender import AlertSender
 from churn.store import AlertDelivery
+from churn.views.alerts import alert_title
+from tests import ROOT
 from tests.jobs.conftest import House
 from tests.jobs.notify.mail import mail_server, mailing
 
@@ -212,12 +215,34 @@ def test_a_mail_says_what_happened_and_bears_the_same_id_at_every_attempt(house:
         house = house.with_settings(alerts=mailing(port, link="https://churn.example"))
         AlertSender(house.context).send_due()
     (mail,) = inbox.mails
-    assert mail["Subject"] == "[churn] critical: data blocked (nightly)"
+    assert mail["Subject"] == "[churn] Critical: The data are blocked (nightly)"
     assert (mail["To"], mail["From"]) == ("ann@company.example, bob@company.example", "churn@company.example")
     assert mail["Message-ID"] == "<alert-1-critical-20260701010000@company.example>"
     body = mail.get_content()
     assert "Line one" in body
     assert "https://churn.example" in body
+
+
+@pytest.mark.slow
+def test_a_mail_speaks_the_language_of_the_company(house: House, published: Callable[..., None]) -> None:
+    published(house)
+    house.clock.forward(hours=37)
+    watch_freshness(house.context)
+    with mail_server() as (port, inbox):
+        house = house.with_settings(alerts=mailing(port), reporting={"language": "de"})
+        AlertSender(house.context).send_due()
+    (mail,) = inbox.mails
+    assert mail["Subject"] == "[churn] Warnung: Die Liste ist alt (risk list)"
+    body = mail.get_content()
+    assert "Die benutzte Liste wurde am 2026-07-01 01:00 UTC bewertet, vor 37 Stunden" in body
+    assert "Gemeldet am 2. Juli 2026, 14:00 UTC, Warnung 1." in body
+
+
+def test_every_kind_of_alert_that_is_documented_has_a_title() -> None:
+    told = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8").partition("| kind | severity |")[2]
+    kinds = {kind for cell in re.findall(r"^\| (`.*?) \|", told, re.MULTILINE) for kind in re.findall(r"`(\w+)`", cell)}
+    assert {"job_failed", "mlflow_behind", "campaign_harms"} <= kinds
+    assert [kind for kind in kinds if alert_title(kind) == kind.replace("_", " ").capitalize()] == []
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from churn.context import Context
 from churn.documents.document import Range
 from churn.documents.month_facts import LedgerPromise, NightFacts, UnknownDecision
 from churn.errors import ChurnError, ConfigError, ResourceError
+from churn.views.reports import monthly_report
 from churn.workflows.report import ReportResult, publish_report
 from churn.workflows.report import publish as module
 from tests.company import Company, copy_home
@@ -64,6 +65,17 @@ def _month_before(published: ReportResult) -> date:
     assert churn is not None
     assert churn.before is not None
     return churn.before.month
+
+
+def test_a_report_for_nobody_in_particular_is_in_the_companys_language(company: Company):
+    with (company.home / "churn.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[reporting]\nlanguage = "de"\n')
+    context = context_of(company.home)
+    report = publish_report(context)
+    assert report.files["report"].name.endswith("-de.html")
+    assert '<html lang="de">' in report.files["report"].read_text(encoding="utf-8")
+    assert monthly_report(context, report.month)[0] == report.files["report"]
+    assert publish_report(context, language="en").files["report"].name == f"monthly-{report.month}.html"
 
 
 def test_an_earlier_month_is_told_as_it_ended(company: Company, published: ReportResult):

@@ -114,13 +114,16 @@ def caveats(d: Measured) -> list[str]:
         notes += _thin(d)
     if d.events.before_assignment:
         singular, plural = (
-            "outcome event from before the assignment does",
-            "outcome events from before the assignment do",
+            "outcome event from before the assignment does not count.",
+            "outcome events from before the assignment do not count.",
         )
-        notes.append(f"{_counted(d.events.before_assignment, singular, plural)} not count.")
+        notes.append(_counted(d.events.before_assignment, singular, plural))
     if d.events.unmatched:
-        singular, plural = "outcome event is", "outcome events are"
-        notes.append(f"{_counted(d.events.unmatched, singular, plural)} about somebody not in this campaign.")
+        singular, plural = (
+            "outcome event is about somebody not in this campaign.",
+            "outcome events are about somebody not in this campaign.",
+        )
+        notes.append(_counted(d.events.unmatched, singular, plural))
     if len(d.windows) > 1:
         days = " and ".join(str(window) for window in d.windows)
         notes.append(f"The plans of this campaign have windows of {days} days; each customer is judged by their own.")

@@ -173,7 +173,8 @@ def _push(push: NewestPush, now: datetime, silent_days: int, rejected_share: flo
         sentence = f"{push.rejected:,} of {push.rows:,} rows of {subject} were refused ({percent(refused)})."
     else:
         severity = "ok"
-        sentence = f"{subject} was sent {age} day{'s' * (age != 1)} ago; {percent(refused)} of its rows were refused."
+        days = "1 day" if age == 1 else f"{age} days"
+        sentence = f"{subject} was sent {days} ago; {percent(refused)} of its rows were refused."
     return Finding(
         monitor="sync",
         subject=subject,

@@ -183,7 +183,7 @@ def _named(module: Module, node: ast.Name, depth: int) -> list[str]:
         values = [at.value for at in assigned for target in at.targets if getattr(target, "id", "") == node.id]
         if values:
             return _each(module, values, depth)
-    there, name = _home(module, node.id)
+    there, name = home_of(module, node.id)
     if there is not None and name in there.constants:
         return resolved(there, there.constants[name], depth + 1)
     return [_value(node)]
@@ -205,7 +205,7 @@ def _given(module: Module, function: Function, parameter: str) -> Iterator[tuple
     place = _parameters(function).index(parameter)
     for there, call in _calls().get(function.name, []):
         is_own = isinstance(call.func, ast.Attribute) and there is module
-        if is_own or _home(there, function.name) == (module, function.name):
+        if is_own or home_of(there, function.name) == (module, function.name):
             yield from ((there, word.value) for word in call.keywords if word.arg == parameter)
             yield from ((there, value) for value in call.args[place : place + 1] if not isinstance(value, ast.Starred))
 
@@ -215,7 +215,7 @@ def _parameters(function: Function) -> list[str]:
     return [argument.arg for argument in arguments if argument.arg not in ("self", "cls")]
 
 
-def _home(module: Module, name: str) -> tuple[Module | None, str]:
+def home_of(module: Module, name: str) -> tuple[Module | None, str]:
     """Return the module that a name comes from, and its name there."""
     home, own = module.imported.get(name, (module.name, name))
     return modules().get(home), own
@@ -224,7 +224,7 @@ def _home(module: Module, name: str) -> tuple[Module | None, str]:
 def _chosen(module: Module, node: ast.expr, depth: int) -> list[str]:
     """Return every text of a table that a text is taken from; none where it is not known."""
     if isinstance(node, ast.Name):
-        there, name = _home(module, node.id)
+        there, name = home_of(module, node.id)
         table = there.constants.get(name) if there is not None else None
         if there is not None and isinstance(table, ast.Dict):
             return _each(there, table.values, depth)
@@ -247,7 +247,7 @@ def _made(module: Module, call: ast.Call, depth: int) -> list[str]:
 
 def _returned(module: Module, call: ast.Call, depth: int) -> list[str]:
     """Return what a function of churn returns; nothing where it is not known, or writes values."""
-    there, name = _home(module, _called(call))
+    there, name = home_of(module, _called(call))
     function = there.functions.get(name) if there is not None and there.name not in _WRITTEN else None
     if there is None or function is None:
         return []

@@ -158,9 +158,11 @@ def _harm(result: UpliftResult) -> str:
     tried = f"{harm.looked_at} groups were looked at on half of the customers, {harm.suspected} looked harmed"
     if not harm.groups:
         return f"Nobody is to be left alone for harm: {tried}, and none was confirmed on the other half."
+    if len(harm.groups) == 1:
+        return f"1 group is better left alone: {tried}, and 1 was confirmed on the other half."
     return (
-        f"{len(harm.groups)} {'group is' if len(harm.groups) == 1 else 'groups are'} better left alone: {tried}, and "
-        f"{len(harm.groups)} {'was' if len(harm.groups) == 1 else 'were'} confirmed on the other half."
+        f"{len(harm.groups)} groups are better left alone: {tried}, and {len(harm.groups)} were confirmed on the "
+        "other half."
     )
 
 

@@ -28,6 +28,7 @@ from churn.warehouse.loading.contracts import TABLES, Table
 from churn.warehouse.loading.erased import NOBODY, Erased
 from churn.warehouse.loading.ledger import Known
 from churn.warehouse.loading.loading import Load, Loaded, load_delivery
+from churn.warehouse.loading.lost_columns import filled_columns
 from churn.warehouse.loading.shrinking import refuse_empty, refuse_shrunk
 from churn.warehouse.reading import database_load, lake_load, readers
 from churn.warehouse.reading.declared import reading_of
@@ -118,6 +119,7 @@ def _table(name: str) -> Table:
 def _load(load: Load, secrets: Mapping[str, str], cluster: ClusterReader | None, *, full: bool) -> LoadResult:
     started = time.perf_counter()
     name, source = load.table.name, load.source
+    load = load if full else _with_earlier(load)
     if source.format in {"delta", "iceberg"}:
         done, unchanged, vanished, looked_at = *lake_load.run(load, secrets, full=full), f"sources.{name}"
     elif source.url is not None:
@@ -139,6 +141,16 @@ def _load(load: Load, secrets: Mapping[str, str], cluster: ClusterReader | None,
         vanished=vanished,
         note=f"No rows for {name}: check that the export ran, and the source's `where`." if total == 0 else None,
     )
+
+
+def _with_earlier(load: Load) -> Load:
+    """Say what files that were read by the same settings gave, and which of them a delivery of that name replaces."""
+    known = ledger.known_files(load.warehouse, load.table.name)
+    if any(file.settings_hash != load.settings_hash for file in known.values()):
+        return load
+    is_whole = not load.source.options.get("updated") and not load.source.web.since_param
+    filled = filled_columns(load.warehouse, load.table.name)
+    return replace(load, filled=filled, replaced=frozenset(known) if is_whole else frozenset())
 
 
 def _load_files(

@@ -20,6 +20,7 @@ from churn.warehouse.loading.currencies import refuse_mixed
 from churn.warehouse.loading.erased import NOBODY, Erased
 from churn.warehouse.loading.expressions import expression, theirs
 from churn.warehouse.loading.ledger import create_raw, note_rewrite, record
+from churn.warehouse.loading.lost_columns import note_filled, refuse_lost
 from churn.warehouse.loading.unread import (
     DeliveredRows,
     is_unread,
@@ -44,7 +45,8 @@ class Load:
     """One source on its way into its raw table: where to, from what, and when; rows of the `erased` stay outside.
 
     `reading` says how the source's values are written; `has_earlier_files`, that some were loaded by these settings;
-    `is_needed`, that churn is told by this table.
+    `is_needed`, that churn is told by this table; `filled`, the columns that earlier files had values in; `replaced`,
+    the files that come whole again.
     """
 
     warehouse: Warehouse
@@ -56,6 +58,8 @@ class Load:
     reading: Reading = PLAIN
     has_earlier_files: bool = False
     is_needed: bool = False
+    filled: frozenset[str] = frozenset()
+    replaced: frozenset[str] = frozenset()
 
     @property
     def is_essential(self) -> bool:
@@ -103,6 +107,9 @@ def _load(load: Load, delivery: Delivery, load_id: int) -> list[Loaded]:
     load = replace(load, reading=_with_days(load, delivery, _resolved(load, delivery, listed)))
     listed = _listed(load, delivery)
     columns = _resolved(load, delivery, listed)
+    chosen = [column.name for column in columns]
+    if not delivery.has_open_keys or first in load.replaced:
+        refuse_lost(table, load.filled, chosen, delivery.columns, first)
     condition = "true"
     if source.where:
         condition = expression(source.where, delivery.columns, where=f"sources.{table.name}.where", file=first).sql
@@ -133,6 +140,7 @@ def _load(load: Load, delivery: Delivery, load_id: int) -> list[Loaded]:
     except ConfigError as error:
         raise ConfigError(error.what, where=f"sources.{table.name}", remedy="Mend `columns` or `where`.") from error
     done = _settle(load, delivery, columns, counts, condition=condition, load_id=load_id)
+    note_filled(warehouse, table, chosen, load_id, first)
     for file, loaded in zip(delivery.files, done, strict=True):
         record(
             warehouse,

@@ -96,10 +96,14 @@ def refuse_two_readings(rows: DeliveredRows, columns: Sequence[Selected]) -> Non
             unread = rows.select(f"distinct {text}", is_unread(column), "order by 1 limit 5")
             if unread:
                 shown = ", ".join(f"`{value}`" for (value,) in unread)
+                held = [
+                    str(value) for (value,) in rows.select(f"distinct {text}", f"{text} <> ''", "order by 1 limit 2")
+                ]
+                codes = ", ".join(f'"{value}" = {word}' for value, word in zip(held, ("true", "false"), strict=False))
                 raise ContractBroken(
                     f"`{_LABEL}` holds {shown}: a label is 0 or 1, true or false, yes or no",
                     where=rows.file,
-                    remedy=f'Say what they mean: {rows.section} codes = {{ {_LABEL} = {{ "1" = true, "-1" = false }} }}.',
+                    remedy=f"Say what they mean: {rows.section} codes = {{ {_LABEL} = {{ {codes} }} }}, or the other way round.",
                 )
 
 

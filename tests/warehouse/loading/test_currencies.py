@@ -59,3 +59,42 @@ def test_a_later_file_in_another_currency_is_refused(load: Load, put: Put) -> No
 def test_words_that_begin_with_a_sign_are_no_amounts(load: Load, put: Put) -> None:
     put("e.csv", "customer_id,event_type,occurred_at\nc,$open,2026-01-01\nc,€uro,2026-01-01\n")
     assert load("events", "e.csv").rows == 2
+
+
+CODED = "payment_id,customer_id,attempted_at,amount,Currency\n"
+
+
+def coded(*codes: str, first: int = 1) -> str:
+    return CODED + "".join(f"{n},c,2026-01-01,100,{code}\n" for n, code in enumerate(codes, first))
+
+
+def test_two_codes_beside_the_amounts_are_refused_and_both_remedies_work(
+    warehouse: Warehouse, load: Load, put: Put
+) -> None:
+    put("p.csv", coded("EUR", "EUR", "JPY"))
+    with pytest.raises(
+        ContractBroken, match="several currencies, by `Currency`: EUR \\(2 rows\\), JPY \\(1 rows\\)"
+    ) as caught:
+        load("payments", "p.csv")
+    assert "where = \"Currency = 'EUR'\"" in str(caught.value.remedy)
+    load("payments", "p.csv", where="Currency = 'EUR'")
+    assert warehouse.rows("select sum(amount) from raw.payments") == [(200.0,)]
+    made = {"currency": "Currency", "amount": "case Currency when 'JPY' then amount * 0.006 else amount end"}
+    load("payments", "p.csv", columns=made)
+    assert warehouse.rows("select sum(amount) from raw.payments") == [(200.6,)]
+
+
+def test_codes_are_held_to_those_of_earlier_files(warehouse: Warehouse, load: Load, put: Put) -> None:
+    put("p-1.csv", coded("eur", " EUR ", ""))
+    load("payments", "p-*.csv")
+    put("p-2.csv", coded("CHF", first=10))
+    with pytest.raises(ContractBroken, match="by `Currency`: CHF \\(1 rows\\); earlier files had EUR"):
+        load("payments", "p-*.csv")
+    assert warehouse.rows("select count(*) from raw.payments") == [(3,)]
+
+
+def test_fees_in_two_currencies_are_refused_and_a_currency_without_amounts_is_not(load: Load, put: Put) -> None:
+    put("s.csv", "subscription_id,customer_id,started_at,price,Währung\n1,a,2026-01-01,9,EUR\n2,b,2026-01-01,9,USD\n")
+    assert load("subscriptions", "s.csv").rows == 2
+    with pytest.raises(ContractBroken, match="`monthly_fee` holds amounts in several currencies, by `Währung`"):
+        load("subscriptions", "s.csv", columns={"monthly_fee": "price"})

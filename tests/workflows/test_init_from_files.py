@@ -279,3 +279,87 @@ def test_the_command_says_what_was_made_of_the_files_and_what_to_do_next(
     done = CliRunner().invoke(build_app(), ["init", "--from", "vertraege.csv"])
     assert done.exit_code == 0, done.output
     assert said in " ".join(done.output.split())
+
+
+def test_headings_with_points_and_signs_are_proposed_as_they_stand(tmp_path: Path) -> None:
+    rows = "".join(f"V{n};K{n};{n:02}.03.2024;9,{n:02};\n" for n in range(1, 21))
+    (tmp_path / "verträge.csv").write_text("Vertrags-Nr.;Kunden-Nr.;Beginn;Monatspreis (€);\n" + rows, encoding="utf-8")
+    _, settings = proposed(tmp_path, "verträge.csv")
+    assert settings.sources["subscriptions"].columns == {
+        "subscription_id": "Vertrags-Nr.", "customer_id": "Kunden-Nr.", "started_at": "Beginn", "monthly_fee": "Monatspreis (€)",
+    }  # fmt: skip
+    columns = {column.column: column for column in read(settings)["subscriptions"].columns}
+    assert columns["customer_id"].examples[0] == "K1"
+    assert columns["monthly_fee"].examples[0] == "9.01"
+    assert not [name for name in columns if name.startswith("column")]  # a delimiter behind each row
+
+
+@pytest.mark.parametrize(
+    ("amount", "options"),
+    [
+        ("1 0{n:02},50", {"decimal_separator": ",", "thousands": " "}),
+        ("1\u202f0{n:02}.50", {"thousands": " "}),
+        ("1\u00a00{n:02},50 €", {"decimal_separator": ",", "thousands": " "}),
+        ("1\u20190{n:02}.50", {"thousands": "'"}),
+    ],
+)
+def test_thousands_parted_by_blanks_and_apostrophes_are_declared(
+    tmp_path: Path, amount: str, options: dict[str, str]
+) -> None:
+    rows = "".join(f"P{n};K{n};2024-03-{n:02};{amount.format(n=n)};089 123 4{n:02}\n" for n in range(1, 21))
+    (tmp_path / "payments.csv").write_text(
+        "payment_id;customer_id;attempted_at;amount;phone\n" + rows, encoding="utf-8"
+    )
+    _, settings = proposed(tmp_path, "payments.csv")
+    assert settings.sources["payments"].options == {"delim": ";", **options}
+    columns = {column.column: column for column in read(settings)["payments"].columns}
+    assert (columns["amount"].examples[0], columns["amount"].unread) == ("1001.5", 0)
+
+
+def test_days_that_a_spreadsheet_counts_are_proposed_as_dates(tmp_path: Path) -> None:
+    rows = "".join(f"V{n},K{n},{45350 + n},{45350 + n}.5,{'' if n % 2 else 45400}\n" for n in range(1, 21))
+    (tmp_path / "contracts.csv").write_text(
+        "subscription_id,customer_id,started_at,Kündigung am,ended_at\n" + rows, encoding="utf-8"
+    )
+    _, settings = proposed(tmp_path, "contracts.csv")
+    columns = {column.column: column for column in read(settings)["subscriptions"].columns}
+    assert columns["started_at"].examples[0].startswith("2024-02-29")  # 45351
+    assert columns["canceled_at"].examples[0].startswith("2024-02-29 12:00")
+    assert (columns["ended_at"].examples[0][:10], columns["ended_at"].unread) == ("2024-04-18", 0)
+
+
+def test_a_column_of_ours_whose_values_are_not_read_is_left_as_a_question(tmp_path: Path) -> None:
+    rows = "".join(f"P{n},K{n},2024-03-{n:02},EUR {n}.50\n" for n in range(1, 21))
+    (tmp_path / "payments.csv").write_text("payment_id,customer_id,attempted_at,amount\n" + rows, encoding="utf-8")
+    text, _ = proposed(tmp_path, "payments.csv")
+    assert "# Values of amount, such as `EUR 1.50`, are not read as numbers." in text
+    assert '# amount = "null"' in text
+    assert "Kept under their own names: amount" not in text
+
+
+def test_the_heading_that_is_ours_wins_over_another_spelling_of_it(tmp_path: Path) -> None:
+    rows = "".join(f"K{n},old{n}@mail.example,k{n}@mail.example\n" for n in range(1, 21))
+    (tmp_path / "customers.csv").write_text("customer_id,E-Mail,email\n" + rows, encoding="utf-8")
+    _, settings = proposed(tmp_path, "customers.csv")
+    assert settings.sources["customers"].columns == {}
+    columns = {column.column: column for column in read(settings)["customers"].columns}
+    assert columns["email"].examples[0] == "k1@mail.example"
+
+
+def test_a_label_as_a_fraction_is_no_question(tmp_path: Path) -> None:
+    rows = "".join(f"K{n},{n % 5},{float(n % 2)}\n" for n in range(1, 41))
+    (tmp_path / "panel.csv").write_text("customer_id,seats,churn\n" + rows, encoding="utf-8")
+    text, settings = proposed(tmp_path, "panel.csv")
+    assert "Say what each means" not in text
+    assert "codes" not in text.split("[sources.customer_snapshots]")[1].split("[training]")[0]
+    assert [c.unread for c in read(settings)["customer_snapshots"].columns if c.column == "has_churned"] == [0]
+
+
+@pytest.mark.parametrize("above", ["Contracts, as of 1 November\n", "Contracts\n\nMade by ada\n"])
+def test_lines_above_the_header_are_skipped_by_an_option(tmp_path: Path, above: str) -> None:
+    (tmp_path / "contracts.csv").write_text(above + VERTRAEGE, encoding="utf-8")
+    _, settings = proposed(tmp_path, "contracts.csv")
+    subscriptions = settings.sources["subscriptions"]
+    assert subscriptions.options == {"skip": above.count("\n"), "delim": ";", "decimal_separator": ","}
+    columns = {column.column: column for column in read(settings)["subscriptions"].columns}
+    assert columns["monthly_fee"].examples[0] == "1001.5"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -164,7 +165,7 @@ def refuse_unread_columns(rows: DeliveredRows, columns: Sequence[Selected]) -> N
             raise ContractBroken(
                 f"{unread} of {int(str(unread)) + int(str(read))} values of `{column.name}` cannot be read, such as `{example}`",
                 where=rows.file,
-                remedy=f"Say how they are written: {rows.section} {_how_to_say(column)}; "
+                remedy=f"Say how they are written: {rows.section} {_how_to_say(column, str(example))}; "
                 f'columns = {{ {column.name} = "null" }} leaves the column out.',
             )
 
@@ -179,7 +180,9 @@ def _threes(answer: Sequence[object]) -> Iterator[tuple[object, object, object]]
     yield from zip(answer[::3], answer[1::3], answer[2::3], strict=True)
 
 
-def _how_to_say(column: Selected) -> str:
+def _how_to_say(column: Selected, example: str) -> str:
+    if column.type in {"TIMESTAMP", "DATE"} and re.fullmatch(r"[2-7]\d{4}([.]\d+)?", example):
+        return f"columns = {{ {column.name} = \"date '1899-12-30' + cast(THEIR_COLUMN as int)\" }}, days as a spreadsheet counts them"
     if column.type in {"TIMESTAMP", "DATE"}:
         return f'dates = {{ {column.name} = "%d. %B %Y" }} or the like, or an expression in `columns`'
     if column.type == "DOUBLE":

@@ -23,8 +23,11 @@ from churn.warehouse.reading.scanning import unreadable_delivery
 _LOOKED_AT: Final = "looked_at"  # temporary: the rows of the files of one form
 _HEAD: Final = 1 << 20  # bytes looked at for what concerns the file as a whole
 _ENOUGH: Final = 20  # values from which on it says something that they come again
+_SAMPLE: Final = 200  # lines looked at for where the table begins
+_OF_A_TABLE: Final = 3  # columns from which on lines of one width are a table
 _WORDS: Final = 12  # different values at most of a column whose values are words
 _PLACEHOLDERS: Final = 5  # rows from which on a day of no real year stands for none
+_SERIAL: Final = "coalesce(try_cast(t as double) between 20000 and 80000, false)"  # days since 1899-12-30: 1954 to 2119
 # A date, in any order of its parts, of a year up to 1904 or from 2090.
 _NO_YEAR: Final = "^([0-9]{1,2}[./-][0-9]{1,2}[./-])?(0[0-9]{3}|1[0-8][0-9]{2}|190[0-4]|209[0-9]|2[1-9][0-9]{2}|[3-9][0-9]{3})([./-][0-9]{1,2}[./-][0-9]{1,2})?([ T].*)?$"
 _DELIMITERS: Final = (",", ";", "\t", "|")
@@ -39,7 +42,9 @@ class ColumnEvidence:
     `words` are all different values where there are few. `decimal_commas` prove that a comma parts decimals (29,99),
     `thousands` that it groups thousands (1,234.50); `either` fit both (1,234), and `point_groups` are 1.234. `shapes`
     are dates in numbers whose order has to be told, `odd` values that are no number and no time. `placeholders` are
-    days that come again and again in years in which nothing happened yet, such as 9999-12-31.
+    days that come again and again in years in which nothing happened yet, such as 9999-12-31. `blank_groups` and
+    `mark_groups` are 1 234 and 1'234, `serials` a spreadsheet's counts of days, `part_days` those of them with an
+    hour. `is_below` tells a value below others in JSON from a heading with a point.
     """
 
     name: str
@@ -60,6 +65,23 @@ class ColumnEvidence:
     odd: tuple[str, ...]
     placeholders: tuple[str, ...]
     comma_example: str
+    blank_groups: int = 0
+    mark_groups: int = 0
+    serials: int = 0
+    part_days: int = 0
+    is_below: bool = False
+
+    @property
+    def is_serial(self) -> bool:
+        """Whether its values are days counted from 1899-12-30, as a spreadsheet writes them."""
+        return self.values > 0 and self.serials == self.values and not self.is_time
+
+    @property
+    def group_sign(self) -> str:
+        """What parts the thousands of most of its values, a blank of any width or an apostrophe; empty for none."""
+        if self.kind != "text" or self.values == 0:
+            return ""
+        return next((sign for sign, count in ((" ", self.blank_groups), ("'", self.mark_groups)) if count), "")
 
     @property
     def is_time(self) -> bool:
@@ -74,7 +96,8 @@ class ColumnEvidence:
     @property
     def is_number(self) -> bool:
         """Whether most values are numbers, in one way of writing or another."""
-        return self.values > 0 and 2 * (self.numbers + self.decimal_commas + self.either) >= self.values
+        grouped = self.blank_groups + self.mark_groups
+        return self.values > 0 and 2 * (self.numbers + self.decimal_commas + self.either + grouped) >= self.values
 
 
 @dataclass(frozen=True)
@@ -108,10 +131,12 @@ def look_at(warehouse: Warehouse, paths: Sequence[Path], scratch: Path) -> FileE
         encoding, note = _encoding(path)
         options |= {"encoding": encoding} if encoding else {}
     if kind == "csv":
-        fitting = _delimiters(path, encoding or "utf-8")
+        skip = _title_lines(path, encoding or "utf-8")
+        options |= {"skip": skip} if skip else {}
+        fitting = _delimiters(path, encoding or "utf-8", skip)
         delimiters = fitting if len(fitting) > 1 else ()
         options |= {"delim": fitting[0]} if fitting[0] != "," or delimiters else {}
-        if _has_no_header(path, encoding or "utf-8", fitting[0]):
+        if _has_no_header(path, encoding or "utf-8", fitting[0], skip):
             options["header"] = False
     if kind == "json":
         rows_at = _rows_at(path, encoding or "utf-8-sig")
@@ -165,7 +190,7 @@ def _is_plain(kind: str) -> bool:
 def _column(warehouse: Warehouse, sql: str, name: str, expression: str, delivered: str) -> ColumnEvidence:
     text = values.without_missing(f"cast({expression} as varchar)")
     source = f"(select {text} as t from ({sql}))"
-    bare = "regexp_replace(t, '[$€£¥₹ ()+-]', '', 'g')"
+    bare = f"regexp_replace(t, '[$€£¥₹{values.BLANKS}()+-]', '', 'g')"
     number, time = values.number("t"), values.time("t", "")
     dated = "regexp_full_match(t, '[0-9]{1,2}[./-][0-9]{1,2}[./-]([0-9]{4}|[0-9]{2})([ T,].*)?')"
     comma = "regexp_full_match(b, '([0-9]{1,3}([.][0-9]{3})+|[0-9]*),([0-9]{1,2}|[0-9]{4,})|[0-9]{4,},[0-9]+|[0-9]{1,3}([.][0-9]{3})+,[0-9]+')"
@@ -174,6 +199,8 @@ def _column(warehouse: Warehouse, sql: str, name: str, expression: str, delivere
         f" count_if({comma}), count_if(regexp_full_match(b, '[0-9]{{1,3}}(,[0-9]{{3}})+[.][0-9]*|[0-9]{{1,3}}(,[0-9]{{3}}){{2,}}')),"
         " count_if(regexp_full_match(b, '[0-9]{1,3},[0-9]{3}')), count_if(regexp_full_match(b, '[0-9]{1,3}([.][0-9]{3})+')),"
         f" count_if(t like '%:%'), count_if({values.has_offset('t')}), count_if(regexp_matches(t, '(?i)[0-9] ?[ap]m$')),"
+        f" count_if({_grouped(values.BLANKS)}), count_if({_grouped(values.APOSTROPHES)}),"
+        f" count_if({_SERIAL}), count_if({_SERIAL} and t like '%.%' and not regexp_full_match(t, '[0-9]+[.]0*')),"
         f" min(case when {comma} or b like '%,%' then t end)"
         f" from (select t, {bare} as b, {number} as n, {time} as w from {source})"
     )[0]
@@ -191,8 +218,9 @@ def _column(warehouse: Warehouse, sql: str, name: str, expression: str, delivere
     kind = "time" if delivered.startswith(("TIMESTAMP", "DATE")) else "text" if delivered == "VARCHAR" else "typed"
     counts = [int(count or 0) for count in row[:-1]]
     present, different, numbers, times, decimal_commas, thousands, either, point_groups, clocks, offsets, half_days = (
-        counts
+        counts[:11]
     )
+    blank_groups, mark_groups, serials, part_days = counts[11:]
     return ColumnEvidence(
         name=name,
         kind=kind,
@@ -212,7 +240,18 @@ def _column(warehouse: Warehouse, sql: str, name: str, expression: str, delivere
         odd=tuple(str(word) for (word,) in odd),
         placeholders=tuple(str(word) for (word,) in placeholders),
         comma_example=str(row[-1] or ""),
+        blank_groups=blank_groups,
+        mark_groups=mark_groups,
+        serials=serials,
+        part_days=part_days,
+        is_below=expression != quoted(name),
     )
+
+
+def _grouped(signs: str) -> str:
+    """Return SQL that says whether a value is a number whose thousands are parted by one of `signs`."""
+    listed = signs.replace("'", "''")
+    return f"regexp_full_match(t, '[^0-9]{{0,4}}[0-9]{{1,3}}([{listed}][0-9]{{3}})+([.,][0-9]{{1,2}})?[^0-9]{{0,4}}')"
 
 
 def _opened(path: Path) -> bytes:
@@ -256,14 +295,28 @@ def _is_text(head: bytes, encoding: str) -> bool:
     return not any(unicodedata.category(sign) == "Cc" and sign not in "\t\r\n" for sign in text)
 
 
-def _lines(path: Path, encoding: str) -> list[str]:
+def _lines(path: Path, encoding: str, skip: int = 0) -> list[str]:
     text = _opened(path).decode(encoding, "replace").removeprefix("\ufeff")
-    return [line for line in re.split(r"\r\n|\n|\r", text) if line][:200]
+    return [line for line in re.split(r"\r\n|\n|\r", text)[skip:] if line][:200]
 
 
-def _delimiters(path: Path, encoding: str) -> tuple[str, ...]:
+def _title_lines(path: Path, encoding: str) -> int:
+    """Return how many lines stand above the header: a title, or when the report was made, of which none is a table's row."""
+    text = _opened(path).decode(encoding, "replace").removeprefix("\ufeff")
+    lines = re.split(r"\r\n|\n|\r", text)[:_SAMPLE]
+    for sign in _DELIMITERS:
+        widths = [len(next(csv.reader([line], delimiter=sign), [])) for line in lines]
+        usual = max(set(widths), key=widths.count)
+        first = widths.index(usual)
+        is_title = usual >= _OF_A_TABLE and 2 * widths.count(usual) > len(lines) and max(widths[:first], default=0) == 1
+        if is_title and any(widths[:first]) and not re.match('(?i)"?sep=', lines[0]):
+            return first
+    return 0
+
+
+def _delimiters(path: Path, encoding: str, skip: int = 0) -> tuple[str, ...]:
     """Return the signs that part columns, the likeliest first; several where the file's lines do not tell."""
-    lines = _lines(path, encoding)
+    lines = _lines(path, encoding, skip)
     if not lines:
         raise ContractBroken("the file is empty", where=str(path), remedy=_OTHERS)
     widths = {
@@ -279,9 +332,9 @@ def _delimiters(path: Path, encoding: str) -> tuple[str, ...]:
     return tuple(sign for sign in by_use if lines[0].count(sign) == most)
 
 
-def _has_no_header(path: Path, encoding: str, delimiter: str) -> bool:
+def _has_no_header(path: Path, encoding: str, delimiter: str, skip: int = 0) -> bool:
     """Whether the first line holds values: a number or a date is no name of a column."""
-    first = next(csv.reader(_lines(path, encoding)[:1], delimiter=delimiter), [])
+    first = next(csv.reader(_lines(path, encoding, skip)[:1], delimiter=delimiter), [])
     return any(
         re.fullmatch(r"[-+]?[0-9]+([.,][0-9]+)?|[0-9]{1,4}[./-][0-9]{1,2}[./-][0-9]{1,4}.*", cell.strip())
         for cell in first

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -106,13 +106,16 @@ def _section(
     if any(column.clocks and not column.offsets and column.kind == "text" for column in times):
         why = "Times without an offset are UTC, unless the zone they were written in is named:"
         choices.append(Choice(why, ('zone = "Europe/Berlin"',)))
-    columns = {name: _mapped(theirs) for name, theirs in match.columns.items() if theirs.lower() != name}
+    columns = {name: _mapped(by_name[theirs]) for name, theirs in match.columns.items() if theirs.lower() != name}
     types = TABLES[match.table].types
     for name, theirs in match.columns.items():
         words = by_name[theirs].placeholders
         if words and types[name] in {"TIMESTAMP", "DATE"}:
-            columns[name] = _without(theirs, words)
+            columns[name] = _without(by_name[theirs], words)
             notes.append(f"A placeholder in {theirs}, read as missing: {', '.join(words)}.")
+        if by_name[theirs].is_serial and types[name] in {"TIMESTAMP", "DATE"}:
+            columns[name] = _of_a_spreadsheet(by_name[theirs])
+            notes.append(f"{theirs} counts days, as a spreadsheet does.")
     if match.numbers_its_rows:
         own = next(name for name in TABLES[match.table].required if name not in match.columns)
         place = "row_number" if len(evidence.paths) == 1 else "source_file || ':' || row_number"
@@ -120,7 +123,11 @@ def _section(
         notes.append(f"No column is `{own}`: a row's place stands for it, so the export must keep its order.")
     if evidence.options.get("header") is False:
         notes.append("The first line holds values: column0, column1, ... are its columns.")
-    kept = [column.name for column in evidence.columns if column.name not in ours and column.name != "known_at"]
+    unread = dict(_unread(match, evidence))
+    choices += unread.values()
+    kept = [
+        column.name for column in evidence.columns if column.name not in {*ours, *unread} and column.name != "known_at"
+    ]
     if kept:
         notes.append(f"Kept under their own names: {', '.join(kept)}.")
     return SourceProposal(
@@ -128,21 +135,47 @@ def _section(
     )
 
 
-def _mapped(theirs: str) -> str:
-    return (
-        theirs
-        if "." not in theirs
-        else ".".join(f'"{part}"' if not part.isidentifier() else part for part in theirs.split("."))
-    )
+def _mapped(column: ColumnEvidence) -> str:
+    """Return how `columns` names a column: by its heading, or by the path of a value below others."""
+    if not column.is_below:
+        return column.name
+    return ".".join(f'"{part}"' if not part.isidentifier() else part for part in column.name.split("."))
 
 
-def _without(theirs: str, words: Sequence[str]) -> str:
+def _sql(column: ColumnEvidence) -> str:
+    return _mapped(column) if column.is_below or column.name.isidentifier() else quoted(column.name)
+
+
+def _without(column: ColumnEvidence, words: Sequence[str]) -> str:
     """Return SQL for a column without the values that stand for none."""
-    sql = _mapped(theirs) if "." in theirs or theirs.isidentifier() else quoted(theirs)
+    sql = _sql(column)
     for word in words:
         literal = word.replace("'", "''")
         sql = f"nullif({sql}, '{literal}')"
     return sql
+
+
+def _of_a_spreadsheet(column: ColumnEvidence) -> str:
+    """Return SQL for the time that a spreadsheet's count of days is."""
+    if column.part_days:
+        return f"timestamp '1899-12-30' + to_seconds(round(try_cast({_sql(column)} as double) * 86400))"
+    return f"date '1899-12-30' + cast(try_cast({_sql(column)} as double) as integer)"
+
+
+def _unread(match: TableMatch, evidence: FileEvidence) -> Iterator[tuple[str, Choice]]:
+    """Yield the headings that are columns of ours by their name and not by their values, and what to say of them."""
+    types = TABLES[match.table].types
+    for column in evidence.columns:
+        ours = next((name for name in types if synonyms.plain(name) == synonyms.plain(column.name)), None)
+        if ours is None or ours in match.columns or column.name in match.columns.values() or not column.values:
+            continue
+        what = (
+            "numbers" if types[ours] == "DOUBLE" else "times" if types[ours] in {"TIMESTAMP", "DATE"} else "yes or no"
+        )
+        example = next(iter((*column.odd, *column.words)), "")
+        such = f", such as `{example}`," if example else ""
+        why = f"Values of {column.name}{such} are not read as {what}. Below the section's columns, say how they are read, or leave it out:"
+        yield column.name, Choice(why, (f"{ours} = {inline(f'replace({_sql(column)}, ...)')}", f'{ours} = "null"'))
 
 
 def _options(evidence: FileEvidence, match: TableMatch, lines: list[str], choices: list[Choice]) -> None:
@@ -156,6 +189,10 @@ def _options(evidence: FileEvidence, match: TableMatch, lines: list[str], choice
         delimiters = list(evidence.delimiters)
         reasons.append(f"The first line may be parted by {' or '.join(repr(sign) for sign in delimiters)}")
     numbers, why = _number_signs(evidence)
+    grouped = [column for column in _amounts(evidence, match) if column.group_sign]
+    if grouped:
+        comma = any(column.decimal_commas for column in grouped)
+        numbers, why = [{**({"decimal_separator": ","} if comma else {}), "thousands": grouped[0].group_sign}], ""
     reasons += [why] if why else []
     alternatives = []
     for sign, signs in itertools.product(delimiters, numbers):
@@ -165,6 +202,12 @@ def _options(evidence: FileEvidence, match: TableMatch, lines: list[str], choice
         lines += [line for line in alternatives if line]
     else:
         choices.append(Choice(f"{'. '.join(reasons)}. Uncomment what is right:", tuple(filter(None, alternatives))))
+
+
+def _amounts(evidence: FileEvidence, match: TableMatch) -> list[ColumnEvidence]:
+    by_name = {column.name: column for column in evidence.columns}
+    types = TABLES[match.table].types
+    return [by_name[theirs] for ours, theirs in match.columns.items() if types[ours] == "DOUBLE"]
 
 
 def _words_for_nothing(evidence: FileEvidence, match: TableMatch) -> list[str]:

@@ -134,7 +134,7 @@ YES: Final = _words(
 NO: Final = _words(
     "nein n no false f 0 denied refused withdrawn declined optout optedout unsubscribed abgelehnt widerrufen falsch non verweigert"
 )
-PLAIN_YES_NO: Final = _words("true t yes y 1 false f no n 0")  # what a load reads without being told
+PLAIN_YES_NO: Final = _words("true t yes y 1 1.0 false f no n 0 0.0")  # what a load reads without being told
 CHURNED: Final = YES | _words("churned churn left lost exited gekuendigt abgewandert gegangen verloren")
 STAYED: Final = NO | _words("stayed active retained existing current aktiv geblieben bestand")
 STATUS: Final = _meanings(

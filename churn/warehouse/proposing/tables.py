@@ -90,6 +90,7 @@ def _theirs(table: str, ours: Column, columns: Sequence[ColumnEvidence], used: s
     free = [column for column in columns if column.name not in used]
     known = [plain(ours.name), *COLUMNS[table].get(ours.name, "").split()]
     alike = [named for synonym in known if (named := numbered(synonym))] if ours.name.endswith("_id") else []
+    free.sort(key=lambda column: column.name.lower() != ours.name)  # `email` before `E-Mail`
     for synonym in [*known, *alike]:
         for column in free:
             bare = re.sub(r"\([^)]*\)", "", column.name)  # Created (UTC)
@@ -104,7 +105,7 @@ def _fits(ours: Column, column: ColumnEvidence) -> bool:
     if not column.values:
         return True
     if ours.type in {"TIMESTAMP", "DATE"}:
-        return column.is_time
+        return column.is_time or column.is_serial
     if ours.type == "DOUBLE":
         return column.is_number
     if ours.type == "BOOLEAN":

@@ -49,7 +49,18 @@ def read_csv(warehouse: Warehouse, file: SourceFile, options: Mapping[str, Any],
     _refuse_swallowed_lines(warehouse, delivery, dialect)
     spellings = _in_two_spellings(warehouse, delivery, names)
     _reconcile(warehouse, delivery, plain, has_header=has_header)
+    if has_header and "names" not in options and header.rstrip().endswith(dialect.delim or ","):
+        delivery = _without_empty_end(warehouse, delivery)
     return replace(delivery, in_two_spellings=spellings)
+
+
+def _without_empty_end(warehouse: Warehouse, delivery: Delivery) -> Delivery:
+    """Leave out a last column without a name and without a value: a delimiter behind the header and each row makes none."""
+    name = list(delivery.columns)[-1]
+    if len(delivery.columns) == 1 or warehouse.rows(f"select count({quoted(name)}) from ({delivery.sql})")[0][0]:
+        return delivery
+    columns = {known: kind for known, kind in delivery.columns.items() if known != name}
+    return replace(delivery, sql=f"select * exclude ({quoted(name)}) from ({delivery.sql})", columns=columns)
 
 
 def _dialect(options: Mapping[str, Any]) -> Dialect:

@@ -21,8 +21,8 @@ MISSING_WORDS: Final = (
 MISSING_VALUES: Final = ("NA", "na", "-", "--", "?", ".", "#REF!", "#VALUE!", "#DIV/0!", "infinity", "-infinity")
 
 SIGNS: Final = "$€£¥₹"
-_BLANKS: Final = " \u00a0\u202f\u2009"  # exports set narrow and unbreakable ones between thousands and before a sign
-_APOSTROPHES: Final = "'\u2019"
+BLANKS: Final = " \u00a0\u202f\u2009"  # exports set narrow and unbreakable ones between thousands and before a sign
+APOSTROPHES: Final = "'\u2019"
 _AREA: Final = "[A-Z][A-Za-z_]+/[A-Z][A-Za-z_/]+"
 OFFSET: Final = rf"([0-9 ](Z|z|UTC|GMT|[+-][0-9]{{2}}(:?[0-9]{{2}})?)| {_AREA})$"
 # Whatever else stands behind a time (PM, or CET, which some write in summer too) changes what it means: it is not dropped.
@@ -92,9 +92,9 @@ def number(text: str, reading: Reading = PLAIN) -> str:
         # Groups of thousands that nobody declared are read only where a point or a second group settles them.
         group = ","
         digits = "([0-9]+([.][0-9]*)?|[.][0-9]+|[0-9]{1,3}(,[0-9]{3})+[.][0-9]+|[0-9]{1,3}(,[0-9]{3}){2,})"
-    money = f"[-+]?[{SIGNS}]?[{_BLANKS}]?[-+]?{digits}[{_BLANKS}]?[{SIGNS}]?"
+    money = f"[-+]?[{SIGNS}]?[{BLANKS}]?[-+]?{digits}[{BLANKS}]?[{SIGNS}]?"
     in_brackets = "[(]" + money + "[)]"
-    left_out = literal(f"[{SIGNS}{_BLANKS}()+{_in_class(group)}]")
+    left_out = literal(f"[{SIGNS}{BLANKS}()+{_in_class(group)}]")
     cleaned = f"regexp_replace({bare}, {left_out}, '', 'g')"
     if point != ".":
         cleaned = f"replace({cleaned}, {literal(point)}, '.')"
@@ -113,7 +113,7 @@ def _escaped(sign: str) -> str:
 
 
 def _in_class(sign: str) -> str:
-    alike = next((signs for signs in (_BLANKS, _APOSTROPHES) if sign and sign in signs), sign)
+    alike = next((signs for signs in (BLANKS, APOSTROPHES) if sign and sign in signs), sign)
     return f"\\{alike}" if alike in {"]", "\\", "^", "-"} else alike
 
 
@@ -122,10 +122,10 @@ def ambiguous_number(text: str, reading: Reading = PLAIN) -> str:
     forms = ["[0-9.,]+ ?%"]
     if not reading.thousands:
         decimals = f"([.{_in_class(reading.decimal or ',')}][0-9]+)?"
-        forms += [f"[0-9]{{1,3}}([{signs}][0-9]{{3}})+{decimals}" for signs in (_BLANKS, _APOSTROPHES)]
+        forms += [f"[0-9]{{1,3}}([{signs}][0-9]{{3}})+{decimals}" for signs in (BLANKS, APOSTROPHES)]
     if not (reading.decimal or reading.thousands):
         forms += ["[0-9]{1,3}([.][0-9]{3})*,[0-9]+", "[0-9]+,[0-9]+", "[0-9]{1,3}([.][0-9]{3}){2,}"]
-    form = f"[-+(]?[{SIGNS}]?[{_BLANKS}]?[-+]?({'|'.join(forms)})[{_BLANKS}]?[{SIGNS}]?[)]?"
+    form = f"[-+(]?[{SIGNS}]?[{BLANKS}]?[-+]?({'|'.join(forms)})[{BLANKS}]?[{SIGNS}]?[)]?"
     return f"(regexp_full_match(trim({text}), {literal(form)}) and {number(text, reading)} is null)"
 
 
@@ -136,9 +136,9 @@ def number_options(value: str) -> str:
             'options = { decimal_separator = "," }, or { thousands = "," }; a share in percent needs an expression in'
             " `columns`: replace(share, '%', '')::double / 100"
         )
-    sign = next((sign for sign in value.strip("$€£¥₹-+() \u00a0\u202f") if sign in _BLANKS + _APOSTROPHES), "")
+    sign = next((sign for sign in value.strip("$€£¥₹-+() \u00a0\u202f") if sign in BLANKS + APOSTROPHES), "")
     if sign:
-        group = " " if sign in _BLANKS else "'"
+        group = " " if sign in BLANKS else "'"
         decimal = 'decimal_separator = ",", ' if "," in value else ""
         return f'options = {{ {decimal}thousands = "{group}" }}'
     return 'options = { decimal_separator = "," }, or { thousands = "," }'

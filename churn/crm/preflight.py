@@ -188,7 +188,7 @@ def _schema_faults(
 
 def _field_faults(ours: str, theirs: str, schema: Mapping[str, RemoteField], bands: Sequence[str]) -> Iterator[Fault]:
     remote = schema.get(theirs)
-    remedy = "Create or change the fields there, or mend [crm].fields."
+    remedy = "Create or change the field there, or map another."
     if remote is None:
         near = difflib.get_close_matches(theirs, schema, n=1)
         yield Fault(f"it has no field `{theirs}`" + (f" (there is `{near[0]}`)" if near else ""), remedy, ours)

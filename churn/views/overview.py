@@ -186,7 +186,7 @@ def _quality_health(quality: QualityDocument | None) -> HealthRow:
         return row(
             "watch",
             trn("{number} rule finds defects", "{number} rules find defects", len(failed), number=len(failed)),
-            failed[0].message,
+            tr("{rule} {number} found.", rule=recorded(failed[0].message), number=count(failed[0].defect_count)),
         )
     return row("ok", tr("Clean"), tr("All {checks} rules hold.", checks=len(quality.checks)))
 

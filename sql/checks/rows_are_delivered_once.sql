@@ -1,4 +1,4 @@
--- A row is delivered once, or says something new; repeats are counted once, and these are how many there were.
+-- Each row is delivered once, or says something new; repeats count once.
 -- Level: warn
 -- Remedy: Nothing must be done: repeats count once. Look at the export if there are many.
 

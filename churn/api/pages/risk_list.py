@@ -37,7 +37,7 @@ _DESCENDING: dict[ListOrder, bool] = {
 
 # Columns to choose, by their name in the address; customer and risk are always there.
 COLUMNS: Final = {
-    "change": N_("Change"),
+    "change": N_("Change, points"),
     "why": N_("Why"),
     "todo": N_("What to do"),
     "months": N_("Months of 12"),

@@ -39,7 +39,7 @@ TERMS: Final[dict[str, str]] = {
     "expected profit": N_(
         "Chance of keeping the customer by contacting them, times what a kept customer is worth, minus costs."
     ),
-    "worth keeping": N_("The margin at stake if the customer stays."),
+    "worth keeping": N_("The margin that the customer brings if they stay."),
     "lift": N_("How much denser leavers are among the customers ranked highest than among all."),
     "AUC": N_(
         "Of a customer who left and one who stayed, how often the model gave the higher risk to "

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from churn.languages.words import N_, tr
-from churn.reports.charts.svg import WIDE, Figure, both, color, styled
+from churn.reports.charts.svg import WIDE, Figure, both, color, in_two_lines, styled
 
 _ARMS = (("treatment", N_("contacted"), "curve"), ("holdout", N_("left alone"), "worse"))
 
@@ -32,10 +32,11 @@ def _intervals(rows: Sequence[Mapping[str, Any]], title: str, width: int) -> Any
 
     is_wide = width == WIDE
     base = alt.Chart(alt.Data(values=[dict(row) for row in rows]))
+    labels = {"labelLimit": 240} if is_wide else {"labelLimit": 140, "labelExpr": in_two_lines(18)}
     y = alt.Y(
         "label:N",
         sort=[row["label"] for row in rows],
-        axis=alt.Axis(title=None, domain=False, ticks=False, labelLimit=240 if is_wide else 130, labelPadding=8),
+        axis=alt.Axis(title=None, domain=False, ticks=False, labelPadding=8, **labels),
     )
     ends = [end for row in rows for end in (row["low"], row["high"])]
     pad = 0.06 * (max([*ends, 0.0]) - min([*ends, 0.0]) or 1.0)

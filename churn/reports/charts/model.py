@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from churn.languages.words import N_, tr
-from churn.reports.charts.svg import WIDE, Figure, both, color, money_axis, styled
+from churn.reports.charts.svg import WIDE, Figure, both, color, in_two_lines, money_axis, styled
 
 Rows = Sequence[Mapping[str, Any]]
 # As wide as a page's column is on a laptop, so that letters keep their size; a phone gets the narrow drawing.
@@ -255,10 +255,11 @@ def _ranges(
 
     is_wide = width == WIDE
     base = alt.Chart(alt.Data(values=[dict(row) for row in rows]))
+    labels = {"labelLimit": 200} if is_wide else {"labelLimit": 140, "labelExpr": in_two_lines(18)}
     y = alt.Y(
         "title:N",
         sort=[row["title"] for row in rows],
-        axis=alt.Axis(title=None, domain=False, ticks=False, labelLimit=200 if is_wide else 128, labelPadding=8),
+        axis=alt.Axis(title=None, domain=False, ticks=False, labelPadding=8, **labels),
     )
     x = alt.X(
         "low:Q",
@@ -290,7 +291,14 @@ def _importance(rows: Rows, width: int) -> Any:
     y = alt.Y(
         "label:N",
         sort=[row["label"] for row in rows],
-        axis=alt.Axis(title=None, domain=False, ticks=False, labelLimit=170 if is_wide else 124, labelPadding=8),
+        axis=alt.Axis(
+            title=None,
+            domain=False,
+            ticks=False,
+            labelLimit=170 if is_wide else 140,
+            labelExpr=in_two_lines(24 if is_wide else 18),
+            labelPadding=8,
+        ),
     )
     x = alt.X("points:Q", title=None, axis=None, scale=alt.Scale(domain=[0, top], nice=False))
     bars = base.mark_bar(color=color("better"), height=16, cornerRadiusEnd=3).encode(

@@ -117,6 +117,15 @@ def money_axis(prefix: str) -> str:
     )
 
 
+def in_two_lines(letters: int) -> str:
+    """Return the expression of an axis that breaks labels of more `letters` at a blank, so that none is cut off."""
+    head = f"lastindexof(slice(datum.label, 0, {letters + 1}), ' ')"
+    return (
+        f"length(datum.label) > {letters} && {head} > 0 ? "
+        f"[slice(datum.label, 0, {head}), slice(datum.label, {head} + 1)] : datum.label"
+    )
+
+
 def styled(chart: Any) -> Any:
     """Return an Altair chart in the style that all pages share."""
     return (

@@ -26,6 +26,13 @@ with shares as (
         count(*) as all_rows,
         count(*) filter (where started_at > loaded_at + interval 1 day) as future_rows
     from raw.subscriptions
+    union all
+    select
+        'customer_snapshots' as table_name,
+        count(*) as all_rows,
+        -- A month may be named by its last day.
+        count(*) filter (where snapshot_date > loaded_at + interval 31 day) as future_rows
+    from raw.customer_snapshots
 )
 
 select

@@ -16,6 +16,8 @@ with facts as (
     select 'events' as table_name, occurred_at, loaded_at from raw.events
     union all
     select 'customers' as table_name, signed_up_at as occurred_at, loaded_at from raw.customers
+    union all
+    select 'customer_snapshots' as table_name, snapshot_date as occurred_at, loaded_at from raw.customer_snapshots
 )
 
 select

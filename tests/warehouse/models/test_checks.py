@@ -432,6 +432,16 @@ def test_many_dates_from_the_future_block(check: Check) -> None:
     assert found["dates_of_a_source_are_right"].level == "block"
 
 
+@pytest.mark.parametrize(("days", "rule"), [(20, "facts_are_not_from_the_future"), (60, "dates_of_a_source_are_right")])
+def test_a_flat_table_of_the_future_is_told_and_blocks_beyond_the_month(check: Check, days: int, rule: str) -> None:
+    rows = pl.DataFrame({"customer_id": ["C1", "C2"], "has_churned": [True, False]})
+    found = check(
+        {"customer_snapshots": rows.with_columns(snapshot_date=pl.lit((TODAY + timedelta(days=days)).date()))}
+    )
+    assert rule in found
+    assert ("dates_of_a_source_are_right" in found) == (days > 31)
+
+
 def test_a_company_without_a_running_subscription_blocks(check: Check) -> None:
     ended = changed("subscriptions", "ended_at", datetime(2025, 2, 1), rows=20)
     assert check(ended)["some_customers_are_active"].level == "block"

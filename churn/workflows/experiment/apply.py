@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from pydantic import JsonValue
@@ -12,20 +12,22 @@ from pydantic import JsonValue
 from churn.campaigns.experiment_words import applied_sentence
 from churn.context import Context
 from churn.documents.experiment import AppliedPolicy, ExperimentDocument
-from churn.errors import CampaignError, ConfigError
+from churn.errors import CampaignError, ConfigError, ContractBroken
 from churn.files import TABLES, check_ending, write_frame
 from churn.modeling.uplift.model import UpliftModel, load_uplift
 from churn.modeling.uplift.policy import Prices
 from churn.views.experiments import experiment
 from churn.workflows.experiment.amounts import amounts as amounts_of
 from churn.workflows.experiment.amounts import columns_read, require_column
-from churn.workflows.experiment.file import read_file
+from churn.workflows.experiment.file import read_file, require_one_row_each
 from churn.workflows.learn_uplift.keep import folder_of
 
 if TYPE_CHECKING:
     import polars as pl
 
     from churn.decisions.checks import Bools, Floats
+
+_OF_SOME_SIZE: Final = 20  # customers: of fewer, a value may be unknown for all
 
 
 def apply_experiment(
@@ -59,6 +61,8 @@ def apply_experiment(
         require_column(rows, chosen, path.name)
     ids = pl.col(chosen).cast(pl.String) if chosen else pl.int_range(pl.len()).cast(pl.String)
     listed = rows.select(ids.alias("customer_id"))
+    if chosen is not None:
+        require_one_row_each(listed, chosen, path.name, "Give one row a customer, so that nobody is contacted twice.")
     with context.recorded("experiment_apply", context.today):
         listed = _decided(context, document, rows, listed, path.name)
         write_frame(out, listed, sheet="Customers")
@@ -92,6 +96,7 @@ def _decided(
         return listed.with_columns(contact=pl.lit(value=True), reason=pl.lit("the treatment pays for everybody"))
     for column in model.feature_names:
         require_column(rows, column, file)
+        _refuse_empty(rows, column, file, is_used=column not in model.fitted.encoder.unused)
     uplift = model.predict(rows)
     prices = _prices(document, rows, file)
     rate = document.arms.treated.rate
@@ -117,6 +122,16 @@ def _decided(
         pl.Series("expected_gain", gain),
         harmed.is_not_null().alias("is_harmed"),
     )
+
+
+def _refuse_empty(rows: pl.DataFrame, column: str, file: str, *, is_used: bool) -> None:
+    """Raise ContractBroken where a file of some size holds nothing in a column that the model goes by."""
+    if is_used and rows.height >= _OF_SOME_SIZE and rows[column].null_count() == rows.height:
+        raise ContractBroken(
+            f"`{column}` is empty for all {rows.height:,} customers, and the experiment's model goes by it",
+            where=file,
+            remedy="Fill it in, or analyse the experiment again with --exclude.",
+        )
 
 
 def _model(context: Context, document: ExperimentDocument) -> UpliftModel | None:

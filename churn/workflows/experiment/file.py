@@ -127,7 +127,8 @@ def read_experiment(experiment: ExperimentFile) -> ExperimentRows:
         ids.alias("customer_id"), arms.drop_nulls().alias("is_treated"), wanted.alias("is_retained"), *names
     )
     if customer:
-        _require_one_row_each(frame, customer, experiment.file_name)
+        remedy = "Give one row a customer, with the arm they were assigned to first."
+        require_one_row_each(frame, customer, experiment.file_name, remedy)
     terms = ExperimentTerms(
         treatment=experiment.treatment,
         treated=treated,
@@ -227,16 +228,18 @@ def _arms(rows: pl.DataFrame, experiment: ExperimentFile) -> tuple[str, str]:
         control = next(value for value in values if value != treated)
     elif len(values) == 2 and control in values and treated is None:
         treated = next(value for value in values if value != control)
-    for option, value in (("--treated", treated), ("--control", control)):
-        if value not in values or treated == control:
-            shown = ", ".join(f"`{v}`" for v in values[:8]) + (", ..." if len(values) > 8 else "")
-            raise ConfigError(
-                f"it is not said which arm of `{experiment.treatment}` this is"
-                if value is None or treated == control
-                else f"`{experiment.treatment}` has no value `{value}`",
-                where=option,
-                remedy=f"It holds {shown}: name two with --treated and --control.",
-            )
+    arms = (("--treated", treated), ("--control", control))
+    shown = ", ".join(f"`{value}`" for value in values[:8]) + (", ..." if len(values) > 8 else "")
+    remedy = f"It holds {shown}: name two with --treated and --control."
+    for option, value in arms:  # a name that is wrong explains why the other arm is not known
+        if value is not None and value not in values:
+            raise ConfigError(f"`{experiment.treatment}` has no value `{value}`", where=option, remedy=remedy)
+    for option, value in arms:
+        if value is None:
+            what = f"it is not said which arm of `{experiment.treatment}` this is"
+            raise ConfigError(what, where=option, remedy=remedy)
+    if treated == control:
+        raise ConfigError(f"--treated and --control are the same arm, `{control}`", where="--control", remedy=remedy)
     assert treated is not None
     assert control is not None
     return treated, control
@@ -299,7 +302,8 @@ def _codes(experiment: ExperimentFile) -> dict[str, bool]:
     return dict.fromkeys(YES_WORDS, True) | dict.fromkeys(NO_WORDS, False)
 
 
-def _require_one_row_each(frame: pl.DataFrame, customer: str, file: str) -> None:
+def require_one_row_each(frame: pl.DataFrame, customer: str, file: str, remedy: str) -> None:
+    """Raise ContractBroken where a row has no customer, or a customer several rows, which `remedy` says how to mend."""
     if empty := frame["customer_id"].null_count():
         raise ContractBroken(
             f"`{customer}` is empty in {empty:,} rows", where=file, remedy="Give every row its customer."
@@ -309,7 +313,7 @@ def _require_one_row_each(frame: pl.DataFrame, customer: str, file: str) -> None
         raise ContractBroken(
             f"{twice['customer_id'].n_unique():,} customers stand in more than one row, such as `{twice['customer_id'][0]}`",
             where=file,
-            remedy="Give one row a customer, with the arm they were assigned to first.",
+            remedy=remedy,
         )
 
 

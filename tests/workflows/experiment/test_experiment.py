@@ -81,6 +81,21 @@ def test_a_treatment_that_helps_some_and_harms_others_is_aimed(context, tmp_path
     assert document.words.headline in re.sub(r"&#39;", "'", done.page.read_text(encoding="utf-8")).replace("\n", " ")
 
 
+def test_a_file_that_repeats_customers_or_lacks_what_the_model_goes_by_is_not_decided(context, tmp_path) -> None:
+    write(tmp_path / "a.csv", count=3_000, spread=0.3, effect=0.05)
+    terms = file_of(tmp_path / "a.csv", value=100.0, cost=2.0, planned_share=0.5, customer="customer_id")
+    analyse_experiment(context, terms, **QUICK)
+    others = pl.read_csv(tmp_path / "a.csv").head(50)
+    pl.concat([others, others.head(2)]).write_csv(tmp_path / "twice.csv")
+    with pytest.raises(ContractBroken, match="2 customers stand in more than one row"):
+        apply_experiment(context, "trial", tmp_path / "twice.csv", tmp_path / "list.csv")
+    others.with_columns(silent_days=pl.lit(None, dtype=pl.Int64)).write_csv(tmp_path / "empty.csv")
+    with pytest.raises(ContractBroken, match="`silent_days` is empty for all 50 customers"):
+        apply_experiment(context, "trial", tmp_path / "empty.csv", tmp_path / "list.csv")
+    others.write_csv(tmp_path / "good.csv")
+    assert apply_experiment(context, "trial", tmp_path / "good.csv", tmp_path / "list.csv").customers == 50
+
+
 def test_proven_harm_says_do_not_contact_and_never_go_by_risk(context, tmp_path) -> None:
     write(tmp_path / "a.csv", effect=-0.118)
     done = analyse_experiment(context, file_of(tmp_path / "a.csv", value=100.0), **QUICK)
@@ -240,6 +255,19 @@ def test_the_arms_are_named_or_recognised(trial) -> None:
     rows = read_experiment(trial)
     assert {feature.name for feature in rows.features} == {"silent_days", "usage", "plan", "fee", "note"}
     assert rows.frame.equals(read_experiment(replace(trial, treated=None, control="none")).frame)
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        ({"treated": None, "control": "nobody"}, "--control: `arm` has no value `nobody`"),
+        ({"treated": "mial"}, "--treated: `arm` has no value `mial`"),
+        ({"treated": "none", "control": "none"}, "--control: --treated and --control are the same arm, `none`"),
+    ],
+)
+def test_a_wrong_arm_is_named_by_its_option(trial, given, what) -> None:
+    with pytest.raises(ConfigError, match=re.escape(what)):
+        read_experiment(replace(trial, **given))
 
 
 @pytest.mark.parametrize("written", [[1, 0], [1.0, 0.0], ["1", "0"], [True, False], ["1.0", "0.0"]])

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test test-fast test-crm lint bench serve site tour lock clean
+.PHONY: demo test test-fast test-long test-crm lint bench serve site tour lock clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/bin/python:
@@ -28,8 +28,11 @@ $(VENV)/.dev: $(VENV)/bin/python requirements-dev.lock pyproject.toml
 demo: $(VENV)/.run  ## the whole loop on a simulated company
 	@$(BIN)/churn demo
 
-test: $(VENV)/.dev  ## every test this machine can run
-	@$(BIN)/python -m pytest
+test: $(VENV)/.dev  ## the tests, but for the long ones
+	@$(BIN)/python -m pytest -m "not long"
+
+test-long: $(VENV)/.dev  ## stories of killed processes, clusters, servers, browsers, notebooks, an installed wheel
+	@$(BIN)/python -m pytest -m long
 
 test-fast: $(VENV)/.dev  ## the tests that need no company, warehouse, trained model, server, browser, process or many pushes
 	@$(BIN)/python -m pytest -m "not slow"

@@ -36,7 +36,8 @@ settings.load_profile("steady")
 pytest_plugins = ["tests.disk", "tests.fast", "tests.prepared", "tests.postgres", "tests.mariadb", "tests.company"]
 
 SHARING = ("tests/api/pages/", "tests/workflows/privacy/")  # their conftest.py makes companies once per module
-# What takes more than five seconds of a core, in this order before everything else: begun late, one worker would wait for it
+# What takes more than five seconds of a core: stories of killed processes, clusters, servers, browsers, notebooks, an installed
+# wheel. `make test` does without them, `make test-long` runs them alone. In this order before everything else: begun late, one worker would wait for it
 # alone at the end. The first makes the finished company while the second does without; a worker that asked for it would wait.
 # Tests with a browser follow one another, for each of them would open it anew after one without.
 LONG = (
@@ -44,12 +45,19 @@ LONG = (
     "tests/workflows/monitor/test_story.py",
     "tests/distributed/test_equality.py",
     "tests/distributed/test_cluster.py",
+    "tests/distributed/test_jdbc.py",
+    "tests/distributed/test_object_store.py",
+    "tests/distributed/test_reading.py",
     "tests/workflows/mirror/test_mirror.py",
     "tests/docs/test_notebooks.py",
     "tests/workflows/refresh/test_refused.py",
     "tests/faults/test_inputs.py",
     "tests/api/pages/model/test_model.py",
     "tests/api/pages/test_risk_list.py",
+    "tests/api/pages/test_walks.py",
+    "tests/api/pages/test_german.py",
+    "tests/api/pages/test_plain_words.py",
+    "tests/api/pages/test_campaign_editor.py",
     "tests/api/pages/test_campaigns.py",
     "tests/api/pages/customer/test_customer.py",
     "tests/api/pages/customer/test_rights.py",
@@ -89,6 +97,24 @@ GROUP = re.compile(r'^pytestmark = [^\]]*?xdist_group\("(.+?)"\)', re.MULTILINE)
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add what the tests of pages can be asked for."""
     parser.addoption("--screenshots", type=Path, metavar="FOLDER", help="keep pictures of the pages in this folder")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave long files unread where they are not wanted."""
+    return True if config.option.markexpr == "not long" and _is_long(collection_path) else None
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of long files."""
+    for item in items:
+        if _is_long(item.path):
+            item.add_marker("long")
+
+
+@functools.cache  # asked for every test of a file
+def _is_long(path: Path) -> bool:
+    return path.is_relative_to(ROOT) and path.relative_to(ROOT).as_posix() in LONG
 
 
 def pytest_collection_finish() -> None:

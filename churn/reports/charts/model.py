@@ -296,7 +296,7 @@ def _importance(rows: Rows, width: int) -> Any:
             domain=False,
             ticks=False,
             labelLimit=170 if is_wide else 140,
-            labelExpr=in_two_lines(24 if is_wide else 18),
+            labelExpr=in_two_lines(28 if is_wide else 18),
             labelPadding=8,
         ),
     )

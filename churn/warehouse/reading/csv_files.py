@@ -22,6 +22,7 @@ from churn.warehouse.reading.scanning import arguments, parsed, value
 from churn.warehouse.reading.values import MISSING_WORDS
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
+_HEADER_LINES: Final = 50  # lines at most that a header's names reach over, where a spreadsheet wraps them
 _PARSER_LINE: Final = 2_000_000  # bytes of the longest line that the parser takes by default
 _SAID_DELIMITER: Final = re.compile(r"(?i)\ufeff?\"?sep=(.)\"?")
 _PASSED_ON: Final = ("null_padding", "strict_mode")  # options that go to the parser unchanged
@@ -86,8 +87,19 @@ def _from_the_header(text: TextFile, dialect: Dialect) -> Dialect:
 
 
 def _header(text: TextFile, dialect: Dialect) -> str:
+    """Return the header as it stands: its first line, and those after it that a quote in a name reaches over."""
     lines = re.split(r"\r\n|\n|\r", text.head)[dialect.skip :]
-    return next((line for line in lines if line and not (dialect.comment and line.startswith(dialect.comment))), "")
+    starts = (n for n, line in enumerate(lines) if line and not (dialect.comment and line.startswith(dialect.comment)))
+    first = next(starts, None)
+    if first is None:
+        return ""
+    if not dialect.quote:
+        return lines[first]
+    for last in range(first, min(first + _HEADER_LINES, len(lines))):
+        header = "\n".join(lines[first : last + 1])
+        if header.count(dialect.quote) % 2 == 0:
+            return header
+    return lines[first]
 
 
 def _delimiter(header: str, dialect: Dialect, file: SourceFile) -> str:
@@ -103,7 +115,7 @@ def _delimiter(header: str, dialect: Dialect, file: SourceFile) -> str:
 
 def _names(header: str, dialect: Dialect, *, has_header: bool) -> list[str]:
     reader = csv.reader([header], delimiter=dialect.delim or ",", quotechar=dialect.quote or None)
-    fields = [name.strip().strip("\ufeff") for name in next(reader, [])]
+    fields = [re.sub(r"\s*\n\s*", " ", name.strip().strip("\ufeff")) for name in next(reader, [])]
     if not has_header:
         return [f"column{position}" for position in range(len(fields))]
     return [name or f"column{position}" for position, name in enumerate(fields)]

@@ -219,3 +219,15 @@ def test_dates_in_json_are_held_to_the_same_rule(load: Load, put: Put) -> None:
     put("s.ndjson", '{"customer_id":"A","started_at":"03/04/2026"}\n')
     with pytest.raises(ContractBroken, match="3 April or 4 March"):
         load("sessions", "s.ndjson")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_heading_that_a_spreadsheet_wrapped_is_one_name(warehouse: Warehouse, load: Load, put: Put, end: str) -> None:
+    text = 'subscription_id,customer_id,started_at,"Monthly\nfee","Canceled\nat",ended_at\n'
+    text += "S1,C1,2026-01-01,5,,\nS2,C2,2026-01-01,6,2026-02-01,2026-02-02\n"
+    put("s.csv", text.replace("\n", end))
+    done = load("subscriptions", "s.csv", columns={"monthly_fee": "Monthly fee", "canceled_at": "Canceled at"})
+    assert (done.rows, done.rejected) == (2, 0)
+    assert warehouse.rows("select sum(monthly_fee), count(canceled_at), count(ended_at) from raw.subscriptions") == [
+        (11.0, 1, 1)
+    ]

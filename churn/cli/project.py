@@ -69,6 +69,13 @@ def init(
             left = sum(len(proposal.choices) + (not proposal.is_chosen) for proposal in project.proposals)
             for sentence in _proposed(project.settings, chosen, left):
                 line(sentence)
+            if project.left_out:
+                names = ", ".join(str(file) for file in project.left_out[:5]) + (
+                    ", ..." if len(project.left_out) > 5 else ""
+                )
+                line(
+                    f"Left out, being neither CSV, Parquet nor JSON: {names}. Save a workbook as CSV, and name the file."
+                )
         else:
             line(f"Wrote {project.settings}. Name your files under [sources.*], then run `churn refresh`.")
         for path in project.campaigns.values():

@@ -42,6 +42,12 @@ def risk_list(
         if out:
             line(f"Wrote {listed.count:,} customers to {out}.")
             return
+        if not customers:
+            whose = " or ".join(band) if band else "high or critical"
+            line(f"As of {listed.run.snapshot_date}, {listed.run.model_version}: nobody is at {whose} risk.")
+            if not band:
+                line("`churn risk-list --band medium --band low --top 20` shows the others.")
+            return
         currency = session.context.settings.business.currency
         has_months = any(customer["months_kept"] is not None for customer in customers)
         has_buying = any(customer["alive_probability"] is not None for customer in customers)

@@ -59,6 +59,7 @@ class NewProject:
     campaigns: dict[str, Path]
     programmes: dict[str, Path]
     proposals: tuple[SourceProposal, ...] = ()
+    left_out: tuple[Path, ...] = ()
 
 
 CONNECTORS = """
@@ -103,7 +104,7 @@ def init_project(
         programmes = write_example_programme(folder / home)
     except OSError as error:
         raise ResourceError(f"cannot be written: {error.strerror}", where=str(error.filename or path)) from error
-    return NewProject(path, written, programmes, tuple(proposals))
+    return NewProject(path, written, programmes, tuple(proposals), tuple(_of_another_kind(files)))
 
 
 def write_example_programme(home: Path) -> dict[str, Path]:
@@ -143,6 +144,12 @@ def _listed(paths: Sequence[Path]) -> list[Path]:
         remedy = "Name CSV, Parquet or JSON files."
         raise ConfigError("no file to read", where=", ".join(map(str, paths)), remedy=remedy)
     return files
+
+
+def _of_another_kind(paths: Sequence[Path]) -> list[Path]:
+    """Return the files in named folders that cannot be read, such as workbooks; not those that begin with a point."""
+    inner = (file for path in paths if path.is_dir() for file in sorted(path.iterdir()) if file.is_file())
+    return [file for file in inner if not is_known(file.name) and not file.name.startswith(".")]
 
 
 def silence_of(proposals: Sequence[SourceProposal]) -> str | None:

@@ -363,3 +363,16 @@ def test_lines_above_the_header_are_skipped_by_an_option(tmp_path: Path, above: 
     assert subscriptions.options == {"skip": above.count("\n"), "delim": ";", "decimal_separator": ","}
     columns = {column.column: column for column in read(settings)["subscriptions"].columns}
     assert columns["monthly_fee"].examples[0] == "1001.5"
+
+
+def test_files_of_another_kind_in_a_folder_are_told(tmp_path: Path) -> None:
+    exports = tmp_path / "exports"
+    exports.mkdir()
+    (exports / "kunden.csv").write_text(KUNDEN, encoding="utf-8")
+    for name in ("verträge.xlsx", ".hidden"):
+        (exports / name).write_bytes(b"PK")
+    project = init_project(tmp_path, files=[exports], year=2026)
+    assert project.left_out == (exports / "verträge.xlsx",)
+    (tmp_path / "churn.toml").unlink()
+    done = CliRunner().invoke(build_app(), ["init", str(tmp_path), "--from", str(exports)])
+    assert "Left out, being neither CSV, Parquet nor JSON" in done.output

@@ -34,7 +34,7 @@ test: $(VENV)/.dev  ## the tests, but for the long ones
 test-long: $(VENV)/.dev  ## stories of killed processes, clusters, servers, browsers, notebooks, an installed wheel
 	@$(BIN)/python -m pytest -m long
 
-test-fast: $(VENV)/.dev  ## the tests that need no company, warehouse, trained model, server, browser, process or many pushes
+test-fast: $(VENV)/.dev  ## the tests that need no company, warehouse, trained model, server, browser, process, many pushes or much arithmetic
 	@$(BIN)/python -m pytest -m "not slow"
 
 test-crm: $(VENV)/.dev  ## churn sync against a real Odoo 14, which it builds first (root; about 1 GB, kept in the cache)

@@ -1,4 +1,4 @@
-"""Fast tests need no company, warehouse, trained model, server, browser, process or many pushes: `make test-fast` runs them alone.
+"""Fast tests need no company, warehouse, trained model, server, browser, process, many pushes or much arithmetic: `make test-fast` runs them alone.
 
 Slow ones are found by their folder or their fixtures, or marked one by one; a fast one that starts a process fails.
 """

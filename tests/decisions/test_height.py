@@ -14,6 +14,8 @@ from churn.decisions.priced_arm import PricedArm
 from churn.documents.height import HeightDocument
 from churn.errors import ConfigError, DataError
 
+pytestmark = pytest.mark.slow
+
 HARM = RangePrior("harm", 0.0, 0.001, 0.003, is_rate=False)
 
 

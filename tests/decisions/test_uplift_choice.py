@@ -6,6 +6,8 @@ import pytest
 from churn.decisions.uplift import best_ranking, qini
 from churn.errors import CampaignError, ConfigError
 
+pytestmark = pytest.mark.slow
+
 
 def arms(seed: int, count: int = 600, spread: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Outcome, arm, and the true uplift: 0.1, by `spread` more for one half and less for the other."""

@@ -15,6 +15,8 @@ import pytest
 
 from tests import ROOT
 
+pytestmark = pytest.mark.slow
+
 _FETCHED = {"script": "src", "img": "src", "link": "href", "iframe": "src"}
 
 

@@ -10,6 +10,8 @@ from churn.documents.monitoring import Finding
 from churn.monitoring.findings import ranked, worst
 from churn.monitoring.performance import decay_findings, decayed, judge_cohort
 
+pytestmark = pytest.mark.slow
+
 DAY, MATURE = date(2025, 3, 1), date(2025, 4, 9)
 
 

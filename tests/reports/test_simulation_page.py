@@ -10,6 +10,8 @@ from churn.reports.charts.svg import TOKENS
 from churn.reports.simulation import render_simulation
 from tests.reports.documents import document
 
+pytestmark = pytest.mark.slow
+
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 
 

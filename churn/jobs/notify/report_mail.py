@@ -42,10 +42,11 @@ def _mail_report(context: Context, report: ReportResult) -> int:
     mail["Date"] = format_datetime(context.clock().replace(tzinfo=UTC))
     domain = (settings.email_from or "churn@localhost").rpartition("@")[2]
     mail["Message-ID"] = f"<{page.stem}.{_digest(context, page)}@{domain}>"
-    link = f"\n{settings.link}\n" if settings.link else ""
+    address = f"{settings.link.rstrip('/')}/reports" if settings.link else None
     figures = tuple(headline_figures(report.document)) if report.language == language() else ()
     plain = "".join(f"{figure.name}: {figure.value}\n" for figure in figures)
     how = tr("The report is the file {file}: it opens in any browser, and prints well.", file=page.name)
+    link = f"\n{tr('All reports')}: {address}\n" if address else ""
     mail.set_content(f"{headline}\n\n{plain}\n{how}\n{link}")
     html = render(
         "mail/report.html",
@@ -55,7 +56,7 @@ def _mail_report(context: Context, report: ReportResult) -> int:
         lead=headline,
         figures=figures,
         foot=how,
-        link=f"{settings.link.rstrip('/')}/reports" if settings.link else None,
+        link=address,
         link_words=tr("All reports"),
     )
     mail.add_alternative(html, subtype="html")

@@ -15,6 +15,7 @@ from churn.errors import Unreachable
 from churn.jobs.notify.report_mail import mail_report
 from churn.workflows.report import ReportResult
 from tests.jobs.notify.mail import mail_server, mailing
+from tests.jobs.notify.mailable import assert_mailable
 from tests.reports.test_monthly import NOTHING
 
 pytestmark = pytest.mark.slow
@@ -44,11 +45,8 @@ def test_the_report_is_one_attachment_and_its_headline_the_subject(tmp_path: Pat
     assert mail["Subject"].replace("\u00a0", " ") == "8.0 % of customers left in June 2026, 2 points above"
     assert mail["To"] == "board@company.example, ann@company.example"
     assert re.fullmatch(r"<monthly-2026-06\.[0-9a-f]{16}@company\.example>", mail["Message-ID"])
-    html = mail.get_body(("html",)).get_content()
+    html = assert_mailable(mail)
     assert "8.0 % of customers left in June 2026" in html.replace("\u00a0", " ")
-    assert set(re.findall(r"<([a-z0-9]+)", html)) <= {
-        *["html", "head", "meta", "title", "body", "table", "tr", "td", "h1", "p", "b", "a"]
-    }
     assert "opens in any browser" in mail.get_body(("plain",)).get_content()
     (attached,) = mail.iter_attachments()
     assert (attached.get_filename(), attached.get_content_type()) == ("monthly-2026-06.html", "text/html")

@@ -18,6 +18,7 @@ from churn.languages.words import N_, Word, language, tr
 _END: Final = re.compile(r"(?<=[.!?]) (?=[A-Z0-9“\"`])")
 _NUMBER: Final = re.compile(r"(?<![\w.,:/])(?<!\w-)(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?![\w:/]|[.,]\d|-\d)")
 _ENGLISH_MONEY: Final = re.compile(r"([$€£])(\d{1,3}(?:,\d{3})*(?:\.\d+)?|\d+(?:\.\d+)?)(?![\d.,]*[kMB]\b)")
+_PERCENT: Final = re.compile(r"(?<=\d)%(?!\w)")
 _AND: Final = N_(" and ")
 _COLON: Final = re.compile(": ")
 _PLACES: Final = 4  # a step, a file, a section, a field
@@ -166,11 +167,13 @@ def _in_numbers(code: str, text: str) -> str:
     """Return a text whose numbers and amounts are written as the language writes them."""
     from babel import Locale
 
-    symbols = Locale.parse(code).number_symbols["latn"]
+    locale = Locale.parse(code)
+    symbols = locale.number_symbols["latn"]
     decimal, group = symbols["decimal"], symbols["group"]
 
     def number(match: re.Match[str]) -> str:
         return match[1].replace(",", group) + (decimal + match[2][1:] if match[2] else "")
 
     text = _ENGLISH_MONEY.sub(lambda match: f"{match[2]}\u00a0{match[1]}", text)
-    return _NUMBER.sub(number, text)
+    percent = locale.percent_formats[None].pattern.replace("#,##0", "")
+    return _NUMBER.sub(number, _PERCENT.sub(percent, text))

@@ -84,6 +84,19 @@ def test_what_is_kept_is_kept_apart_for_each_language() -> None:
             "last week's use was 58 % below the usual pace",
             "Nutzung der letzten Woche im Vergleich zum üblichen Tempo: 58 % darunter",
         ),
+        (
+            (
+                "XGBoost was chosen: its net profit on rows it had not learnt from, €1,100, is shown to be within 2% of that of the random "
+                "forest, €1,120.50 (difference -€20.50, 95 % interval -€33 to €2.20), its log loss is not reliably higher, and of the 2 "
+                "candidates for which that holds it is the easiest to interpret."
+            ),
+            (
+                "XGBoost wurde gewählt: der Nettogewinn auf Zeilen, aus denen es nicht gelernt hatte, 1.100\u00a0€, liegt nachweislich "
+                "innerhalb von 2\u00a0% zum besten (Random Forest, 1.120,50\u00a0€; Unterschied -20,50\u00a0€, 95-%-Intervall "
+                "-33\u00a0€ bis 2,20\u00a0€), der Log-Verlust ist nicht sicher höher, und von den 2 Kandidaten, für die das gilt, ist es "
+                "am leichtesten zu deuten."
+            ),
+        ),
         ("This campaign loses money in 12 % of the draws.", "Diese Kampagne verliert in 12 % der Ziehungen Geld."),
         (
             "Nobody is assigned yet, so there is nothing to measure.",

@@ -137,6 +137,8 @@ def explain(error: ErrorDetails, root: type[BaseModel]) -> tuple[tuple[int | str
         return place, f"unknown {kind} `{name}`", nearest(key, _known(place[:-1], root))
     if error["type"] == "missing":
         kind = "section" if len(place) == 1 else "key"
+        if name == "offers":
+            return place, f"the {kind} `{name}` is missing", "Add [offers.CAMPAIGN] for each campaign that competes."
         example = f'[{key}] with title = "..."' if len(place) == 1 else f'{key} = "..."'
         return place, f"the {kind} `{name}` is missing", f"Add {example}."
     what = error["msg"].removeprefix("Value error, ")

@@ -31,7 +31,7 @@ def _eligibility(plan: PlanDocument) -> None:
         by_rule.setdefault(row.label, {})[row.campaign] = row.removed
     rows = [("customers with a score", *(count(plan.customers) for _ in names))]
     rows += [
-        (f"- {label}", *(count(removed[name]) for name in names))
+        (f"- {label}", *(count(removed.get(name, 0)) for name in names))  # a rule of terms is that of one offer
         for label, removed in by_rule.items()
         if any(removed.values())
     ]

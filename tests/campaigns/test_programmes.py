@@ -46,7 +46,7 @@ def test_the_example_names_the_campaigns_that_ship() -> None:
         (HEAD + "[offers.fix_payment]\n[holdout]\nshare = 1.0\n", 5, r"`holdout.share` is wrong"),
         (HEAD + "[offers.fix_payment]\n[random_slice]\nleave_alone = 0\n", 5, r"`random_slice.leave_alone` is wrong"),
         (HEAD + "[offers.fix_payment]\nis_on = false\n", 1, r"name at least one campaign"),
-        (HEAD, 1, r"the section `offers` is missing"),
+        (HEAD, 1, r"the section `offers` is missing. Add \[offers.CAMPAIGN\] for each campaign that competes"),
         ("[programme]\n[offers.fix_payment]\n", 1, r"the key `programme.title` is missing"),
         (HEAD + "[offers.fix_payment\n", 3, r"not valid TOML"),
     ],

@@ -170,6 +170,18 @@ def test_a_term_that_gives_no_number_is_named_before_anybody_plans(town, term, w
     assert [wrong in complaint.what for complaint in complaints] == ([True] if wrong else [])
 
 
+def test_campaigns_are_shown_beside_each_other_where_one_has_terms_of_its_own_for_each_customer(run, town):
+    term = 'contact_cost = "case when has_unpaid_bill then null else 2 end"'
+    town.campaign("calls", PLAIN.replace("contact_cost = 2", term))
+    town.campaign("mails", PLAIN)
+    for names in (("calls", "mails"), ("mails", "calls")):
+        shown = run("plan", *names, "--dry-run").output
+        row = next(text for text in shown.splitlines() if "is not known" in text)
+        figures = [int(word) for word in row.split() if word.isdigit()]
+        assert min(figures) == 0
+        assert max(figures) > 0
+
+
 def test_a_connector_that_is_declared_is_known(town):
     from churn.workflows.define import validate_campaigns
 

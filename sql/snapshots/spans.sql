@@ -40,11 +40,27 @@ ranked as (
     select
         *,
         min(started_at) over (partition by customer_id, span_number) as span_started_at,
+        max(coalesce(stopped_at, timestamp '9000-01-01')) over (partition by customer_id, span_number) as span_ends_at,
         row_number() over (
             partition by customer_id, span_number
             order by coalesce(stopped_at, timestamp '9000-01-01') desc, started_at desc, subscription_id desc
         ) as place_from_end
     from numbered
+),
+
+-- Whoever has several subscriptions at once pays for all that run at the end of the span.
+priced as (
+    select
+        * exclude (monthly_fee),
+        cast(
+            sum(
+                case
+                    when cast(coalesce(stopped_at, timestamp '9000-01-01') as date) = cast(span_ends_at as date)
+                        then try_cast(monthly_fee as decimal(18, 4))
+                end
+            ) over (partition by customer_id, span_number) as double
+        ) as monthly_fee
+    from ranked
 )
 
 select
@@ -60,8 +76,8 @@ select
     end as lost_at,  -- The churn date.
     case when end_reason = 'payment_failure' then 'involuntary' else 'voluntary' end as churn_kind,  -- Why it would be.
     plan,  -- The plan at the end of the span.
-    monthly_fee  -- The fee per month at the end of the span.
-from ranked
+    monthly_fee  -- The fees per month at the end of the span, of all subscriptions that run then.
+from priced
 where place_from_end = 1 and told_by = 'subscriptions'
 union all
 select customer_id, span_number, span_started_at, lost_at as stopped_at, lost_at, churn_kind, plan, monthly_fee

@@ -3,13 +3,14 @@
 -- ends of subscriptions are then ends of terms only. Without subscriptions a customer's sign-up is the start.
 
 with starts as (
-    select customer_id, subscription_id, started_at, plan, monthly_fee
+    select customer_id, subscription_id, started_at, ended_at, plan, monthly_fee
     from snapshots.subscriptions
     union all
     select
         customer_id,
         customer_id as subscription_id,
         occurred_at as started_at,
+        cast(null as timestamp) as ended_at,
         cast(null as varchar) as plan,
         cast(null as double) as monthly_fee
     from staging.customers
@@ -47,6 +48,7 @@ numbered as (
         s.customer_id,
         s.subscription_id,
         s.started_at,
+        any_value(s.ended_at) as ended_at,
         any_value(s.plan) as plan,
         any_value(s.monthly_fee) as monthly_fee,
         1 + count(l.lost_at) as span_number
@@ -63,7 +65,13 @@ spans as (
         span_number,
         min(started_at) as span_started_at,
         max_by(plan, struct_pack(at := started_at, id := subscription_id)) as plan,
-        max_by(monthly_fee, struct_pack(at := started_at, id := subscription_id)) as monthly_fee
+        -- Of all that run; where terms end and none is open, of the newest.
+        cast(
+            coalesce(
+                sum(try_cast(monthly_fee as decimal(18, 4))) filter (where ended_at is null),
+                max_by(try_cast(monthly_fee as decimal(18, 4)), struct_pack(at := started_at, id := subscription_id))
+            ) as double
+        ) as monthly_fee
     from numbered
     group by customer_id, span_number
 )
@@ -75,7 +83,7 @@ select
     min(l.lost_at) as lost_at,  -- When the customer was lost; null if nothing is told.
     case when min_by(l.reason, l.lost_at) = 'payment_failure' then 'involuntary' else 'voluntary' end as churn_kind,  -- Why.
     any_value(s.plan) as plan,  -- The plan of the newest subscription of the span.
-    any_value(s.monthly_fee) as monthly_fee  -- Its fee per month.
+    any_value(s.monthly_fee) as monthly_fee  -- The fees per month of those that run; where none does, its fee.
 from spans as s
 left join losses as l on s.customer_id = l.customer_id and l.lost_at >= s.span_started_at
 group by s.customer_id, s.span_number, s.span_started_at

@@ -13,6 +13,7 @@ from churn.warehouse.facts import parts
 FACTS = ("sessions", "payments", "support_tickets", "contacts", "events", "churn_events", "subscription_events")
 _OF_CHURN = ("subscription_events", "churn_events")
 _UNDATED = date(2000, 1, 1)  # for flat rows without a date that come from no load
+_RENEWED_EARLY_DAYS = 31  # a term may be renewed so long before the last one ends
 _RENEWING_SHARE = 0.5  # of ends that are followed by a new start: renewals, not plan changes here and there
 _EDGE_DAYS = 14  # looked at first: most tables end there
 _STRAY_SHARE = 0.0001  # this share of a table's facts at either end may bear impossible dates
@@ -214,15 +215,22 @@ def _edge(warehouse: Warehouse, table: str, loaded: datetime | None, *, newest: 
 
 
 def _renewals_known_until(warehouse: Warehouse) -> date | None:
-    """Return the day of the newest start where most ends are followed by a new start, else None."""
+    """Return the day of the newest start where most ends are followed by a new start, else None.
+
+    A start beside service that goes on is another product, and follows nothing.
+    """
     if not _present(warehouse, ("subscription_events",)):
         return None
-    starts, customers, ends, newest = warehouse.rows(
-        "select count(*) filter (where event_type = 'started'), count(distinct customer_id), "
-        "count(*) filter (where event_type = 'ended'), "
-        "max(cast(occurred_at as date)) filter (where event_type = 'started') from staging.subscription_events"
+    renewals, ends, newest = warehouse.rows(
+        "with firsts as (select customer_id, min(occurred_at) filter (where event_type = 'started') as started_at, "
+        "min(occurred_at) filter (where event_type = 'ended') as ended_at from staging.subscription_events group by 1) "
+        "select count(*) filter (where e.event_type = 'started' and e.occurred_at > f.started_at "
+        f"and e.occurred_at >= f.ended_at - interval {_RENEWED_EARLY_DAYS} day), "
+        "count(*) filter (where e.event_type = 'ended'), "
+        "max(cast(e.occurred_at as date)) filter (where e.event_type = 'started') "
+        "from staging.subscription_events as e inner join firsts as f on e.customer_id = f.customer_id"
     )[0]
-    return newest if ends and starts - customers >= _RENEWING_SHARE * ends else None
+    return newest if ends and renewals >= _RENEWING_SHARE * ends else None
 
 
 def _loaded_at(warehouse: Warehouse, source: str | None = None) -> datetime | None:

@@ -38,6 +38,25 @@ def test_where_contracts_are_renewed_the_newest_renewal_limits_what_is_known() -
             assert data_cutoff(warehouse) == at("2024-05-02" if world is renewed else "2024-07-01")
 
 
+def test_several_products_at_once_are_no_renewals() -> None:
+    world = World().session("a", "2024-06-30")
+    for number in range(6):
+        world.subscription(f"c{number}", "2024-01-01").subscription(f"c{number}", "2024-01-01")
+        world.subscription(f"c{number}", "2024-02-01", canceled=None if number else "2024-06-20")
+    world.subscription("gone", "2024-01-01", end="2024-03-01", canceled="2024-03-01")
+    with world.warehouse() as warehouse:
+        assert data_cutoff(warehouse) == at("2024-07-01")
+        assert final_until(warehouse, SnapshotPolicy(), at("2024-07-01")) == at("2024-06-21")
+
+
+def test_a_term_renewed_before_it_ends_is_a_renewal() -> None:
+    world = World().session("a", "2024-12-30")
+    for month in range(1, 6):
+        world.subscription("a", f"2024-0{month}-01", end=f"2024-0{month + 1}-15")
+    with world.warehouse() as warehouse:
+        assert data_cutoff(warehouse) == at("2024-05-02")
+
+
 def test_a_fact_dated_after_the_load_that_brought_it_does_not_count() -> None:
     world = World().session("a", "2024-03-04").session("a", "2099-01-01")
     with world.warehouse() as warehouse:

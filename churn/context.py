@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 
 from churn.config import Settings
 from churn.errors import ChurnError, ConfigError
+from churn.languages.catalogue import languages, nearest_language
+from churn.languages.words import speaking
 from churn.progress import SILENT, Progress
 from churn.snapshots.engine import EMBEDDED, Engine
 
@@ -100,6 +102,15 @@ class Context:
         if end is None or began < (midnight := datetime.combine(end, datetime.min.time())):
             return self
         return replace(self, clock=lambda: midnight + (self.clock() - began))
+
+    def speaking(self, language: str | None = None) -> AbstractContextManager[None]:
+        """Speak `language`, or the company's, while something is written that people read. Raises ConfigError for one without words."""
+        if language is not None and language not in languages():
+            known = ", ".join(languages())
+            raise ConfigError(
+                f"there are no words for the language `{language}`", where="--language", remedy=f"There are: {known}."
+            )
+        return speaking(language or nearest_language(self.settings.reporting.language))
 
     @contextmanager
     def recorded(self, workflow: str, logical_date: date | None = None) -> Iterator[None]:

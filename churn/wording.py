@@ -130,6 +130,12 @@ def decimal(number: float, digits: int, *, language: str | None = None) -> str:
     return format_decimal(Decimal(text.replace(",", "")), pattern, locale)
 
 
+def significant(number: float, digits: int) -> str:
+    """Return a number with `digits` that count, such as the p-value 0.0123."""
+    text = f"{number:.{digits}g}"
+    return text.replace(".", separators()[0])
+
+
 def separators(language: str | None = None) -> tuple[str, str]:
     """Return the decimal and the thousands separator."""
     locale = _locale(language)

@@ -86,7 +86,7 @@ def policy_sentence(d: ExperimentFigures, policy: PolicyFigures) -> str:
     """Return what a policy brings on the customers of the file."""
     name = _POLICIES[policy.policy]
     if policy.policy == "nobody":
-        return f"{name} leaves {_amount(d, policy.total)}."
+        return f"Contacting nobody leaves {_amount(d, policy.total)}."
     if policy.policy == "some" and policy.contacted == d.counts.compared:
         return "A policy by the model would contact everybody."
     if policy.policy == "some" and not policy.contacted:

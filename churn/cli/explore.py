@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from churn.cli.common import Session, command, read_date
-from churn.cli.options import DAY
+from churn.cli.options import DAY, LanguageOption
 from churn.cli.tables import facts, line, percent, table
 from churn.errors import ConfigError
 from churn.views.insights import latest_insights
@@ -29,6 +29,7 @@ def explore(
     out: Annotated[
         Path | None, typer.Option(help="Page to write, .html, with the JSON beside it; or the tables, .xlsx.")
     ] = None,
+    language: LanguageOption = None,
     as_filter: Annotated[
         int | None,
         typer.Option(
@@ -49,7 +50,7 @@ def explore(
             )
         _show_filter(session, as_filter)
         return
-    result = explore_data(session.context, on=read_date(date, "--date"), out=out)
+    result = explore_data(session.context, on=read_date(date, "--date"), out=out, language=language)
     files = {"page": result.files.page, "document": result.files.document, "insights": result.files.insights}
     if result.files.tables is not None:
         files["tables"] = result.files.tables

@@ -35,6 +35,8 @@ DebugOption = Annotated[
     bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=GLOBAL_PANEL)
 ]
 
+LanguageOption = Annotated[str | None, typer.Option(help="Of the page: en, de. Default: that of [reporting].")]
+
 
 @dataclass(frozen=True)
 class CommonOptions:

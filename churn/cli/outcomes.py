@@ -11,6 +11,7 @@ import typer
 
 from churn.cli.common import Session, command
 from churn.cli.measurement_view import show, show_ledger
+from churn.cli.options import LanguageOption
 from churn.cli.tables import facts, line, table
 from churn.errors import ConfigError
 from churn.views.outcomes import list_outcomes, rejected_outcomes
@@ -128,6 +129,7 @@ def measure(
     out: Annotated[
         Path | None, typer.Option(help="File to write: .html (a page), .json, .csv (the effects), or .xlsx (tables).")
     ] = None,
+    language: LanguageOption = None,
 ) -> None:
     """Say what a campaign caused: customers kept, money earned, how sure that is, and what its plan had promised.
 
@@ -148,7 +150,8 @@ def measure(
         session.show(document, lambda: show_ledger(rows, alarms))
         return
     measured = measure_campaign(session.context, campaign, so_far=so_far)
-    written = None if out is None else write_measurement(measured.document, out, home=session.context.settings.home)
+    with session.context.speaking(language):
+        written = None if out is None else write_measurement(measured.document, out, home=session.context.settings.home)
 
     def render() -> None:
         show(measured.document)

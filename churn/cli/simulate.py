@@ -95,6 +95,9 @@ def simulate(
             help="File to write: .csv (curve), .json, .html (a page), or .xlsx (tables).", rich_help_panel=OUTPUT
         ),
     ] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Of the page: en, de. Default: that of [reporting].", rich_help_panel=OUTPUT)
+    ] = None,
     save: Annotated[
         str | None, typer.Option(metavar="NAME", help="Keep it under this name.", rich_help_panel=OUTPUT)
     ] = None,
@@ -127,7 +130,7 @@ def simulate(
     )
     document = simulate_campaign(session.context, request)
     others = [] if compare is None else compare_simulations(session.context, request, compare)
-    written = None if out is None else write_simulation(session.context, document, out)
+    written = None if out is None else write_simulation(session.context, document, out, language=language)
 
     def render() -> None:
         show(document)

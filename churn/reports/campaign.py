@@ -6,19 +6,20 @@ from pathlib import Path
 from typing import TypedDict
 
 from churn.documents.measurement import EffectInterval, MeasurementDocument
+from churn.languages.recorded import recorded
 from churn.languages.words import N_, tr
 from churn.reports.charts.effect import churn_by_risk, interval_chart
 from churn.reports.charts.svg import Figure, token_css
 from churn.reports.render import render
 from churn.wording import count, decimal, money, percent
 
-_TAGS = {
-    "effect": "Effect",
-    "costs": "Costs",
-    "cuped": "Adjusted",
-    "delivered": "Reached",
-    "ledger": "Ledger",
-    "model": "Model",
+_TAGS = {  # each with what its sentence begins with, which the tag says already
+    "effect": (N_("Effect"), "Effect: "),
+    "costs": (N_("Costs"), "Costs: "),
+    "cuped": (N_("Adjusted"), "Adjusted: "),
+    "delivered": (N_("Reached"), "Reached: "),
+    "ledger": (N_("Ledger"), "Save ledger: "),
+    "model": (N_("Model"), "Model: "),
 }
 _TITLE = N_("Churn avoided, in percentage points")
 
@@ -43,10 +44,16 @@ def _sentences(document: MeasurementDocument) -> list[tuple[str, str]]:
     tagged = []
     for part in document.words.story:
         if part.code in _TAGS:
-            tag = _TAGS[part.code]
-            text = part.sentence.removeprefix(f"{tag}: ").removeprefix("Save ledger: ")
-            tagged.append((tag, text[:1].upper() + text[1:]))
+            tag, begin = _TAGS[part.code]
+            text = _without(part.sentence, begin)
+            tagged.append((tr(tag), text[:1].upper() + text[1:]))
     return tagged
+
+
+def _without(sentence: str, begin: str) -> str:
+    """Return a sentence in the language spoken without the words that it begins with, where it begins with them."""
+    text = recorded(sentence)
+    return text.partition(": ")[2] if sentence.startswith(begin) and ": " in text else text
 
 
 def effects_chart(document: MeasurementDocument) -> Figure | None:
@@ -65,7 +72,7 @@ def effects_chart(document: MeasurementDocument) -> Figure | None:
 def _segments(document: MeasurementDocument) -> Figure | None:
     rows = [
         _row(
-            f"{segment.dimension.replace('_', ' ')}: {segment.segment}",
+            f"{recorded(segment.dimension.replace('_', ' '))}: {recorded(segment.segment)}",
             segment,
             "chosen" if segment.is_notable else "better",
         )
@@ -78,13 +85,14 @@ def _quadrants(document: MeasurementDocument) -> Figure | None:
     if document.two_by_two is None:
         return None
     cells = [{**cell.as_json(), "text": percent(cell.churn_rate, 1)} for cell in document.two_by_two.cells]
-    halves = {"high": "riskier half", "low": "safer half"}
-    arms = {"treatment": "contacted", "holdout": "left alone"}
+    halves = {"high": tr("Riskier half"), "low": tr("Safer half")}
+    arms = {"treatment": tr("contacted"), "holdout": tr("left alone")}
     described = "; ".join(
-        f"{halves[cell.risk]}, {arms[cell.arm]}: {percent(cell.churn_rate, 1)} of {count(cell.customers)}"
+        f"{halves[cell.risk]}, {arms[cell.arm]}: "
+        + tr("{part} of {whole}", part=percent(cell.churn_rate, 1), whole=count(cell.customers))
         for cell in document.two_by_two.cells
     )
-    return churn_by_risk(cells, describe=f"Share who left: {described}.")
+    return churn_by_risk(cells, describe=tr("Share who left: {described}.", described=described))
 
 
 def ledger_rows(document: MeasurementDocument) -> list[tuple[str, str, str, str]]:

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Final
 
 from churn.documents.experiment import ExperimentDocument, OpenRange
+from churn.languages.words import N_, tr
 from churn.reports.charts.svg import Figure, token_css
 from churn.reports.charts.uplift import decile_bars
 from churn.reports.render import render
-from churn.reports.uplift import points
-from churn.wording import count, money
+from churn.reports.uplift import EffectRow, points
+from churn.wording import count, money, signed
 
-POLICY_NAMES: Final = {"nobody": "Nobody", "everybody": "Everybody", "some": "Those the model picks"}
+POLICY_NAMES: Final = {"nobody": N_("Nobody"), "everybody": N_("Everybody"), "some": N_("Those the model picks")}
 
 
 def render_experiment(document: ExperimentDocument, *, home: Path) -> str:
@@ -33,7 +34,7 @@ def tenths_chart(document: ExperimentDocument) -> Figure | None:
     ranking, effect = document.ranking, document.effect
     if ranking is None or effect is None:
         return None
-    rows = [
+    rows: list[EffectRow] = [
         {
             "decile": str(tenth.tenth),
             "predicted": 100 * tenth.predicted,
@@ -48,13 +49,23 @@ def tenths_chart(document: ExperimentDocument) -> Figure | None:
         return None
     average = 100 * effect.delta
     tenths = "; ".join(
-        f"{row['decile']}: {row['delta']:+.1f} points, predicted {row['predicted']:+.1f}" for row in rows
+        tr(
+            "{tenth}: {delta} points, predicted {predicted}",
+            tenth=row["decile"],
+            delta=signed(row["delta"], 1),
+            predicted=signed(row["predicted"], 1),
+        )
+        for row in rows
     )
     return decile_bars(
         rows,
         average=average,
         outcome=document.terms.outcome,
-        describe=f"Measured effect by tenth of predicted effect, the highest first. {tenths}. On average {average:+.1f}.",
+        describe=tr(
+            "Measured effect by tenth of predicted effect, the highest first. {tenths}. On average {average}.",
+            tenths=tenths,
+            average=signed(average, 1),
+        ),
     )
 
 
@@ -62,7 +73,7 @@ def policy_rows(document: ExperimentDocument) -> list[tuple[str, str, str, str, 
     """Return the table of policies: name, contacted, what it comes to, against nobody, against everybody."""
     return [
         (
-            POLICY_NAMES[policy.policy],
+            tr(POLICY_NAMES[policy.policy]),
             count(policy.contacted),
             _amount(document, policy.total, sign=False),
             _amount(document, policy.gain, sign=True),
@@ -74,12 +85,12 @@ def policy_rows(document: ExperimentDocument) -> list[tuple[str, str, str, str, 
 
 def _amount(document: ExperimentDocument, amount: OpenRange, *, sign: bool) -> str:
     value, low, high = (_written(document, end, sign=sign) for end in (amount.value, amount.low, amount.high))
-    return value if low == value == high else f"{value} ({low} to {high})"
+    return value if low == value == high else f"{value} ({tr('{low} to {high}', low=low, high=high)})"
 
 
 def _written(document: ExperimentDocument, amount: float | None, *, sign: bool) -> str:
     if amount is None:
-        return "unknown"
+        return tr("unknown")
     plus = "+" if sign and amount > 0 else ""
     text = money(amount, document.currency, cents=False) if document.unit == "money" else count(amount)
     return f"{plus}{text}"

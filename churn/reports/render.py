@@ -9,8 +9,10 @@ import jinja2
 from markupsafe import Markup
 
 from churn.errors import ConfigError
+from churn.languages.recorded import recorded
+from churn.languages.words import language, tr, tr_html, trc, trn
 from churn.resources import layered
-from churn.wording import count, day, instant, money, percent, short_money
+from churn.wording import count, day, decimal, instant, money, percent, short_money, significant
 
 
 def render(template: str, *, home: Path, **values: Any) -> str:
@@ -50,6 +52,7 @@ def environment(home: Path) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=False,
     )
+    made.globals.update(tr=tr, trn=trn, trc=trc, tr_html=tr_html, language_spoken=language)
     made.filters.update(
         day_in=lambda day, language: language.day(day),
         month_in=lambda day, language: language.month(day),
@@ -60,6 +63,9 @@ def environment(home: Path) -> jinja2.Environment:
         day=day,
         instant=instant,
         nbsp=_nbsp,
+        recorded=recorded,
+        decimal=decimal,
+        significant=significant,
     )
     return made
 

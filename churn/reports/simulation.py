@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from churn.decisions.sensitivity import DRIVERS
 from churn.documents.simulation import Number, SimulatedCut, SimulationDocument
+from churn.languages.words import N_, tr
 from churn.reports.charts.simulation import profit_curve, tornado
 from churn.reports.charts.simulation_rows import BreakEvenMark, CurveMark, driver_bars, drivers_in_words
 from churn.reports.charts.svg import Figure, token_css
 from churn.reports.render import render
 from churn.wording import count, currency_prefix, money, percent
 
+_BASES: Final = {
+    "scores": N_("published scores"),
+    "evaluation": N_("past customers"),
+    "case_study": N_("case study"),
+}
+_SEVERITIES: Final = {"wrong": N_("Wrong"), "caution": N_("Caution"), "note": N_("Note")}
 SHARES = (0.01, 0.02, 0.05, 0.10, 0.20, 0.30, 0.50, 1.0)
 
 
@@ -24,6 +32,7 @@ class CutChoice:
     low: Number
     high: Number
     name: str | None
+    is_chosen: bool
 
 
 def render_simulation(document: SimulationDocument, *, home: Path) -> str:
@@ -37,6 +46,8 @@ def render_simulation(document: SimulationDocument, *, home: Path) -> str:
         drivers=_drivers(document),
         choices=_choices(document),
         inputs=DRIVERS,
+        basis=tr(_BASES[document.basis]),
+        severities={severity: tr(words) for severity, words in _SEVERITIES.items()},
     )
 
 
@@ -47,19 +58,24 @@ def _curve(document: SimulationDocument) -> Figure | None:
     currency, best, last = document.currency, document.optimum, bands[-1]
     marks = []
     is_best = best.contacts == document.contacts
-    peak = "nowhere above zero"
+    peak = tr("nowhere above zero")
     if best.contacts and best.net_profit is not None:
-        label = "Optimum, chosen" if is_best else "Optimum"
+        label = tr("Optimum, chosen") if is_best else tr("Optimum")
         is_right = best.contacts > 0.6 * last.contacts
         marks.append(CurveMark(best.contacts, best.net_profit, label, "best", -14, is_right))
-        peak = f"highest at {count(best.contacts)} customers with {money(best.net_profit, currency)}"
+        peak = tr(
+            "highest at {number} customers with {profit}",
+            number=count(best.contacts),
+            profit=money(best.net_profit, currency),
+        )
     if document.contacts and not is_best:
         is_right = document.contacts > 0.6 * last.contacts
-        marks.append(CurveMark(document.contacts, document.net_profit, "This campaign", "chosen", 16, is_right))
-    describe = (
-        f"Net profit by customers contacted: {peak}; "
-        f"{money(last.net_profit, currency)} if all {count(last.contacts)} are contacted. "
-        "The shaded band holds 90 % of the draws."
+        marks.append(CurveMark(document.contacts, document.net_profit, tr("This campaign"), "chosen", 16, is_right))
+    describe = tr(
+        "Net profit by customers contacted: {peak}; {profit} if all {number} are contacted. The shaded band holds 90 % of the draws.",
+        peak=peak,
+        profit=money(last.net_profit, currency),
+        number=count(last.contacts),
     )
     return profit_curve(bands, marks, _break_even(document), prefix=currency_prefix(currency), describe=describe)
 
@@ -69,7 +85,7 @@ def _break_even(document: SimulationDocument) -> BreakEvenMark | None:
     if at is None or document.mode != "threshold":  # by expected profit there is no one probability to mark
         return None
     paying = [band.contacts for band in document.bands if band.threshold >= at]
-    return BreakEvenMark(paying[-1], f"break-even {percent(at, 1)}") if paying else None
+    return BreakEvenMark(paying[-1], tr("break-even {share}", share=percent(at, 1))) if paying else None
 
 
 def _drivers(document: SimulationDocument) -> Figure | None:
@@ -88,12 +104,12 @@ def _choices(document: SimulationDocument) -> list[CutChoice]:
     """A few cuts side by side: round shares of customers, this campaign, and the optimum; fewest contacts first."""
     if len(document.curve) < 3:
         return []
-    named = {document.contacts: "this campaign"}
+    named = {document.contacts: tr("this campaign")}
     best = document.optimum.contacts
     if best:
-        named[best] = "optimum" if best != document.contacts else "optimum, this campaign"
+        named[best] = tr("optimum") if best != document.contacts else tr("optimum, this campaign")
     choices = {
-        cut.contacts: CutChoice(cut, band.low, band.high, named.get(cut.contacts))
+        cut.contacts: CutChoice(cut, band.low, band.high, named.get(cut.contacts), cut.contacts == document.contacts)
         for cut, band in zip(document.curve, document.bands, strict=True)
     }
     wanted = {min(choices, key=lambda contacts: abs(contacts - share * document.customers)) for share in SHARES}

@@ -29,7 +29,7 @@ def marked() -> dict[Marked, str]:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KEYWORDS:
                 texts = tuple(arg.value if isinstance(arg, ast.Constant) else None for arg in node.args)
                 _keep(sentences, node.func.id, texts, file)
-    for file in sorted((ROOT / "churn" / "api" / "templates").rglob("*.j2")):
+    for file in sorted([*(ROOT / "churn" / "api" / "templates").rglob("*.j2"), *(ROOT / "reports").rglob("*.j2")]):
         with file.open("rb") as source:
             for marked_in_template in babel_extract(source, KEYWORDS, [], {}):
                 _keep(sentences, marked_in_template[1], marked_in_template[2], file)

@@ -17,9 +17,8 @@ from churn.context import Context, Log
 from churn.errors import AuthFailed, ConfigError, Unreachable
 from churn.jobs.notify.chat import ChatChannel
 from churn.jobs.notify.posting import post
-from churn.languages.catalogue import nearest_language
 from churn.languages.recorded import recorded
-from churn.languages.words import speaking, tr
+from churn.languages.words import tr
 from churn.signing import signed_headers
 from churn.store.service_records import AlertDelivery
 from churn.views.alerts import alert_title, severity_words
@@ -149,7 +148,7 @@ class MailChannel:
     def send(self, delivery: AlertDelivery) -> None:
         """Hand the mail to the server, in the company's language."""
         settings = self._context.settings
-        with speaking(nearest_language(settings.reporting.language)):
+        with self._context.speaking():
             mail = _mail(delivery, settings.alerts, self._context.clock())
         send_mail(mail, settings.alerts.email_to, settings.alerts, self._context.secrets)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
@@ -12,9 +11,8 @@ from churn.config.schedule import ChatKind, chat_url
 from churn.context import Context
 from churn.errors import ConfigError
 from churn.jobs.notify.posting import post
-from churn.languages.catalogue import nearest_language
 from churn.languages.recorded import recorded
-from churn.languages.words import speaking, tr, trn
+from churn.languages.words import tr, trn
 from churn.store.service_records import RESOLVED, AlertDelivery
 from churn.views.alerts import alert_title
 from churn.wording import instant
@@ -146,23 +144,20 @@ class ChatChannel:
 
     def send_all(self, deliveries: Sequence[AlertDelivery]) -> None:
         """Post alerts that came together as one message."""
-        with self._speaking():
+        with self._context.speaking():
             message = alert_message(deliveries, self._context.settings.alerts.link)
         self.say(message)
 
     def say(self, message: ChatMessage) -> None:
         """Post a message. Raises as `post`, ConfigError where no address is set."""
         url = address_of(self._kind, self._context)
-        with self._speaking():
+        with self._context.speaking():
             document = _DOCUMENTS[self._kind](message)
         body = json.dumps(document, ensure_ascii=False).encode()
         headers = {"Content-Type": "application/json"}
         post(
             url, body, headers, where=f"[alerts] chat {self._kind}", remedy="Look at its webhook.", client=self._client
         )
-
-    def _speaking(self) -> AbstractContextManager[None]:
-        return speaking(nearest_language(self._context.settings.reporting.language))
 
 
 def address_of(kind: ChatKind, context: Context) -> str:

@@ -8,6 +8,7 @@ from markupsafe import Markup, escape
 
 from churn.documents.exploration import ColumnProfile
 from churn.languages.words import tr
+from churn.wording import count, percent, significant
 
 WIDTH: Final = 240
 _HEIGHT: Final = 84
@@ -72,7 +73,7 @@ def churn_line(column: ColumnProfile, average: float | None) -> Markup | None:
             f'<circle class="{"hollow" if row.label == "missing" else "known"}" cx="{x:.1f}" '
             f'cy="{y(row.churn_rate):.1f}" r="3.2"/>'
         )
-    rates = "; ".join(f"{row.label}: {100 * row.churn_rate:.0f} %" for row in bins)
+    rates = "; ".join(f"{row.label}: {percent(row.churn_rate, 0)}" for row in bins)
     return Markup(  # noqa: S704  # numbers only; the description is escaped
         f'<svg class="churn" viewBox="0 0 {WIDTH} {_HEIGHT}" role="img" aria-label="{escape(tr("Churn by value. ") + rates)}">'
         f'<path class="average" d="M0 {y(average):.1f}H{WIDTH}"/>{"".join(marks)}</svg>'
@@ -84,17 +85,17 @@ def ends(column: ColumnProfile) -> tuple[str, str]:
     bins = column.churn[: _MOST + 1]
     known = [row.label for row in bins if row.label != "missing"]
     if not known:
-        return ("missing", "")
+        return (tr("missing"), "")
     return known[0], known[-1] + (tr(", missing") if len(known) < len(bins) else "")
 
 
 def kind(column: ColumnProfile) -> str:
     """Return a column's type as people say it."""
-    names = {"flag": tr("yes or no"), "text": "text"}
+    names = {"flag": tr("yes or no"), "text": tr("text")}
     is_whole = column.type.lower().startswith(("int", "uint"))
-    return names.get(column.kind, "whole number" if is_whole else "number")
+    return names.get(column.kind, tr("whole number") if is_whole else tr("number"))
 
 
 def number(value: float) -> str:
     """Return a number with three digits, thousands set apart."""
-    return f"{value:,.0f}" if value == round(value) or abs(value) >= 1000 else f"{value:.3g}"
+    return count(value) if value == round(value) or abs(value) >= 1000 else significant(value, 3)

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from churn.languages.words import tr
 from churn.reports.charts.svg import WIDE, both, color, styled
-from churn.wording import decimal
+from churn.wording import decimal, percent
 
 LINES = ("curve", "chosen", "best", "muted", "worse")  # told apart by form too
 _DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4])
@@ -195,8 +195,10 @@ def _component_scatter(points: Sequence[Mapping[str, Any]], x_title: str, y_titl
     is_wide = width == WIDE
     shown = list(points) if is_wide else list(points)[::3]
     groups = sorted({point["group"] for point in shown})
-    base = alt.Chart(alt.Data(values=[{**point, "name": f"Kind {point['group']}"} for point in shown]))
-    names = [f"Kind {group}" for group in groups]
+    base = alt.Chart(
+        alt.Data(values=[{**point, "name": tr("Kind {number}", number=point["group"])} for point in shown])
+    )
+    names = [tr("Kind {number}", number=group) for group in groups]
     legend = alt.Legend(title=None, orient="top", labelColor=color("ink"), labelFontSize=12, symbolSize=70)
     axis = alt.Axis(labels=False, ticks=False, grid=False, domainColor=color("grid"))
     marks = base.mark_point(filled=True, size=22 if is_wide else 14, opacity=0.75).encode(
@@ -226,10 +228,18 @@ def _share_bars(rows: Sequence[Mapping[str, Any]], width: int) -> Any:
     for row in sorted(rows, key=lambda row: row["group"]):
         begin = start[row["bar"]]
         start[row["bar"]] = begin + row["share"]
-        label = f"{row['group']}: {100 * row['share']:.0f} %" if row["share"] > (0.09 if is_wide else 0.16) else ""
-        values.append({**row, "name": f"Kind {row['group']}", "begin": begin, "end": start[row["bar"]], "label": label})
+        label = f"{row['group']}: {percent(row['share'], 0)}" if row["share"] > (0.09 if is_wide else 0.16) else ""
+        values.append(
+            {
+                **row,
+                "name": tr("Kind {number}", number=row["group"]),
+                "begin": begin,
+                "end": start[row["bar"]],
+                "label": label,
+            }
+        )
     base = alt.Chart(alt.Data(values=values))
-    names = [f"Kind {group}" for group in groups]
+    names = [tr("Kind {number}", number=group) for group in groups]
     y = alt.Y(
         "bar:N",
         sort=bars,

@@ -146,7 +146,8 @@ def analyse_experiment(
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / DOCUMENT, json.dumps(document.as_json(), indent=1, ensure_ascii=False) + "\n")
     page = context.settings.reports_path / f"experiment-{document.name}.html"
-    write_text(page, render_experiment(document, home=context.settings.home))
+    with context.speaking():
+        write_text(page, render_experiment(document, home=context.settings.home))
     return AnalysedExperiment(document, page)
 
 

@@ -55,10 +55,13 @@ class ExploreResult:
     files: ExplorationFiles
 
 
-def explore_data(context: Context, on: date | None = None, out: Path | None = None) -> ExploreResult:
+def explore_data(
+    context: Context, on: date | None = None, out: Path | None = None, *, language: str | None = None
+) -> ExploreResult:
     """Explore the data as of `on` (default: where they end); write the page to `out` and the insights to the home.
 
-    An `out` that ends with .xlsx takes the tables, and the page goes where it goes without.
+    An `out` that ends with .xlsx takes the tables, and the page goes where it goes without. The page is in `language`,
+    by default the company's.
 
     Outcomes count as far as they were known on that day. Raises ConfigError for a date the data do not reach or a wrong
     ending, NotEnoughData when nothing is loaded or nobody is a customer on that date.
@@ -77,7 +80,8 @@ def explore_data(context: Context, on: date | None = None, out: Path | None = No
             table = read_table(context, warehouse, models, policy)
             document = read_document(context, warehouse, models, policy, table, day)
         context.progress.step("Drawing the page")
-        write_text(files.page, render_exploration(document, home=home))
+        with context.speaking(language):
+            write_text(files.page, render_exploration(document, home=home))
         seconds = ExplorationSeconds(features=round(built - began, 3), exploring=round(time.monotonic() - built, 3))
         document = document.model_copy(update={"seconds": seconds})
         _write(files.document, document)

@@ -41,6 +41,8 @@ def check_ending(path: Path) -> None:
 def write_measurement(document: MeasurementDocument, path: Path, *, home: Path) -> Path:
     """Write `document` to `path`: the effects as .csv, all of it as .json, a page as .html, its tables as .xlsx. The write is atomic.
 
+    A page is in the language spoken.
+
     Raises ConfigError for another ending, ResourceError when the place cannot be written.
     """
     check_ending(path)

@@ -20,8 +20,12 @@ def check_ending(path: Path) -> None:
     check_file_ending(path, ENDINGS)
 
 
-def write_simulation(context: Context, document: SimulationDocument, path: Path) -> Path:
+def write_simulation(
+    context: Context, document: SimulationDocument, path: Path, *, language: str | None = None
+) -> Path:
     """Write `document` to `path`: the curve as .csv, all of it as .json, a page as .html, its tables as .xlsx. The write is atomic.
+
+    A page is in `language`, by default the company's.
 
     Raises ConfigError for another ending, ResourceError when the place cannot be written.
     """
@@ -33,7 +37,8 @@ def write_simulation(context: Context, document: SimulationDocument, path: Path)
     elif path.suffix == ".json":
         text = json.dumps(document.as_json(), indent=2, allow_nan=False) + "\n"
     else:
-        text = render_simulation(document, home=context.settings.home)
+        with context.speaking(language):
+            text = render_simulation(document, home=context.settings.home)
     return write_text(path, text)
 
 

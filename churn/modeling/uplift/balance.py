@@ -14,18 +14,29 @@ from churn.modeling.encoding.columns import Floats, categories, kind_of, numbers
 
 _SUSPICIOUS = 0.001  # corrected for the number of columns
 _MOST_LEVELS = 50
+_GROUPS_OF_AN_ARM = 2  # values of one arm alone that show whole groups: a word such as "mail" is the treatment itself
+_OF_A_GROUP = 5  # customers to a value on average, of which one or two are in one arm by chance
 
 
 @dataclass(frozen=True)
 class Imbalance:
-    """A column that differs between the arms; `p_value` is corrected for all columns compared."""
+    """A column that differs between the arms; `p_value` is corrected for all columns compared.
+
+    `is_whole`: each of its values has one arm, as where stores were assigned and not their customers.
+    """
 
     feature: str
     p_value: float
+    is_whole: bool = False
 
     @property
     def sentence(self) -> str:
         """What this means, in words."""
+        if self.is_whole:
+            return (
+                f"All customers of one `{self.feature}` are in one arm: whole groups were assigned, and the intervals here, "
+                "which take customers as drawn one by one, are too narrow. Give one row for each group, or draw customers."
+            )
         return (
             f"`{self.feature}` differs between those contacted and those left alone (p = {self.p_value:.1g}). "
             "If it was known only after the contact, leave it out; if not, the arms were not drawn by chance."
@@ -40,8 +51,21 @@ def find_imbalances(frame: pl.DataFrame, features: Sequence[str], treated: NDArr
     """
     p_values = [_p_value(frame, feature, treated) for feature in features]
     corrected = holm(p_values) if p_values else ()
-    imbalances = [Imbalance(f, float(p)) for f, p in zip(features, corrected, strict=True) if p < _SUSPICIOUS]
-    return tuple(sorted(imbalances, key=lambda imbalance: imbalance.p_value))
+    imbalances = [
+        Imbalance(feature, float(p), is_whole)
+        for feature, p in zip(features, corrected, strict=True)
+        if (is_whole := _is_assigned_whole(frame[feature], treated)) or p < _SUSPICIOUS
+    ]
+    return tuple(sorted(imbalances, key=lambda imbalance: (not imbalance.is_whole, imbalance.p_value)))
+
+
+def _is_assigned_whole(values: pl.Series, treated: NDArray[np.bool_]) -> bool:
+    """Say whether each of the values has one arm, and either arm several values of a number of customers."""
+    arms = pl.DataFrame({"value": values, "is_treated": treated}).drop_nulls()
+    groups = arms.group_by("value").agg(pl.len().alias("size"), pl.col("is_treated").mean().alias("share"))
+    of_arms = [groups.filter(pl.col("share") == share, pl.col("size") > 1).height for share in (1.0, 0.0)]
+    is_pure = groups.filter(~pl.col("share").is_in([0.0, 1.0])).is_empty()
+    return is_pure and min(of_arms) >= _GROUPS_OF_AN_ARM and arms.height >= _OF_A_GROUP * groups.height
 
 
 def _p_value(frame: pl.DataFrame, feature: str, treated: NDArray[np.bool_]) -> float:

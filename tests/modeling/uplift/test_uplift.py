@@ -169,6 +169,20 @@ def test_arms_drawn_by_chance_are_not_complained_of():
     assert sum(len(found(seed)) for seed in range(30)) == 0
 
 
+@pytest.mark.parametrize("kind", [pl.Int64, pl.String])
+def test_stores_that_were_assigned_as_a_whole_are_named_and_stores_within_which_customers_were_drawn_are_not(kind):
+    stores = pl.Series(np.repeat(np.arange(40), 25)).cast(kind)
+    frame = pl.DataFrame({"store": stores})
+    whole = np.repeat(np.random.default_rng(2).permutation(np.arange(40) % 2 == 0), 25)
+    (imbalance,) = find_imbalances(frame, ["store"], whole)
+    assert imbalance.is_whole
+    assert "whole groups were assigned" in imbalance.sentence
+    drawn = np.random.default_rng(3).random(1_000) < 0.5
+    assert find_imbalances(frame, ["store"], drawn) == ()
+    told = pl.DataFrame({"store": np.where(drawn, "mail", "none")})
+    assert not any(found.is_whole for found in find_imbalances(told, ["store"], drawn))
+
+
 def test_features_that_nothing_is_known_of_do_no_harm():
     frame = experiment(1_500, spread=0.15).with_columns(age=pl.lit(None, dtype=pl.Float64), plan=pl.lit("one"))
     assert learn(frame).model.predict(frame).size == 1_500

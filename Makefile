@@ -31,7 +31,7 @@ demo: $(VENV)/.run  ## the whole loop on a simulated company
 test: $(VENV)/.dev  ## the tests, but for the long ones
 	@$(BIN)/python -m pytest -m "not long"
 
-test-long: $(VENV)/.dev  ## stories of killed processes, clusters, servers, browsers, notebooks, an installed wheel
+test-long: $(VENV)/.dev  ## stories of killed processes, clusters, servers, browsers, notebooks, an installed wheel, trainings
 	@$(BIN)/python -m pytest -m long
 
 test-fast: $(VENV)/.dev  ## the tests that need no company, warehouse, trained model, server, browser, process, many pushes or much arithmetic

@@ -36,8 +36,8 @@ settings.load_profile("steady")
 pytest_plugins = ["tests.disk", "tests.fast", "tests.prepared", "tests.postgres", "tests.mariadb", "tests.company"]
 
 SHARING = ("tests/api/pages/", "tests/workflows/privacy/")  # their conftest.py makes companies once per module
-# What takes more than five seconds of a core: stories of killed processes, clusters, servers, browsers, notebooks, an installed
-# wheel. `make test` does without them, `make test-long` runs them alone. In this order before everything else: begun late, one worker would wait for it
+# Files of more than five seconds of a core, and more than half a second a test: stories of killed processes, clusters, servers, browsers, notebooks, an installed
+# wheel, trainings. `make test` does without them, `make test-long` runs them alone. In this order before everything else: begun late, one worker would wait for it
 # alone at the end. The first makes the finished company while the second does without; a worker that asked for it would wait.
 # Tests with a browser follow one another, for each of them would open it anew after one without.
 LONG = (
@@ -109,6 +109,27 @@ LONG = (
     "tests/api/pages/test_page_actions.py",
     "tests/api/test_money_gate_walk.py",
     "tests/test_home.py",
+    "tests/warehouse/models/test_checks.py",
+    "tests/cli/test_campaigns.py",
+    "tests/workflows/simulate/test_simulate_offer.py",
+    "tests/workflows/refresh/test_company_time.py",
+    "tests/modeling/test_training.py",
+    "tests/workflows/simulate/test_agreement.py",
+    "tests/warehouse/models/test_build.py",
+    "tests/modeling/test_tuning.py",
+    "tests/faults/test_resources.py",
+    "tests/faults/test_modes.py",
+    "tests/workflows/refresh/test_history.py",
+    "tests/workflows/publish/test_publish.py",
+    "tests/workflows/plan/test_rounds.py",
+    "tests/workflows/plan/test_plan_learnt.py",
+    "tests/workflows/test_check_features.py",
+    "tests/modeling/uplift/test_hillstrom.py",
+    "tests/api/pages/test_language.py",
+    "tests/snapshots/test_own_columns.py",
+    "tests/workflows/foresee/test_loop.py",
+    "tests/api/routes/test_programmes.py",
+    "tests/cli/test_flat_files.py",
 )
 GROUP = re.compile(r'^pytestmark = [^\]]*?xdist_group\("(.+?)"\)', re.MULTILINE)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -188,6 +189,17 @@ def test_another_metric_may_decide(metric):
 def test_a_baseline_is_never_chosen():
     results = [result("constant", profit=999, is_baseline=True, log_loss=0.3), result("mlp", profit=1)]
     assert select(results, metric="net_profit", interpretability=ORDER, currency="EUR").name == "mlp"
+
+
+def test_no_reason_tells_the_profit_of_a_choice_whose_probabilities_failed_the_gate():
+    pool = [constant(), result("xgboost", profit=1234), result("logistic_regression", profit=1233, noise=0.1)]
+    rule = result("last_login", profit=1300, is_baseline=True)
+    for results in (pool, [*pool, rule], pool[:2]):
+        failed = [replace(r, is_calibrated=r.is_baseline) for r in results]
+        assert "€1,2" in select(results, metric="net_profit", interpretability=ORDER, currency="EUR").reason
+        told = select(failed, metric="net_profit", interpretability=ORDER, currency="EUR").reason
+        assert "€" not in told
+        assert "amounts are not told" in told
 
 
 def test_chance_is_not_a_signal_and_the_reason_says_so():

@@ -1,6 +1,6 @@
--- Of each attribute that a source delivers, at most one value in fifty is missing.
+-- At most 1 in 50 values of each attribute is missing.
 -- Level: warn
--- Remedy: See why the source leaves it empty, or leave the column out of `columns`.
+-- Remedy: Find out why the source leaves it empty, or leave the column out of `columns`.
 
 with counted as (
     select 'customers.city' as column_name, count(*) as all_rows, count(city) as filled

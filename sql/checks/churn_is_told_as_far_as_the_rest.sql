@@ -1,6 +1,6 @@
--- The source that churn is told by goes on as long as the others: where it stopped, nobody would seem to leave after.
+-- The source that says who left is as recent as the others; otherwise nobody would seem to leave after its last day.
 -- Level: block
--- Remedy: Load the newer export of the subscriptions, then run `churn refresh`.
+-- Remedy: Load a newer export of the subscriptions with `churn refresh`.
 
 with events as (
     -- Ends that may have been planned are no facts.

@@ -1,6 +1,6 @@
--- A customer was born within the last 120 years and before signing up.
+-- Every customer was born within the last 120 years, and before signing up.
 -- Level: warn
--- Remedy: Mend the dates in the source, or say how they are written (`dates`, `pivot_year`).
+-- Remedy: Correct the dates in the source, or say how they are written (`dates`, `pivot_year`).
 
 select
     customer_id,  -- The customer.

@@ -1,4 +1,4 @@
--- The newest fact is at most 30 days old: older data would be scored as if nothing had happened since.
+-- The newest data are at most 30 days old: with older data it would look as if nothing had happened since.
 -- Level: block
 -- Remedy: Load newer exports with `churn refresh`, or choose a date that the data cover.
 

@@ -1,6 +1,6 @@
--- Of a table's rows at most one in twenty is dated in the future: more means that a date column is read wrongly.
+-- At most 1 in 20 rows of a table has a date in the future; more means that a date column is misread.
 -- Level: block
--- Remedy: Say how its dates are written (`dates`, `zone`), and look with `churn refresh --dry-run`.
+-- Remedy: Say how its dates are written (`dates`, `zone`), and check with `churn refresh --dry-run`.
 
 with shares as (
     select

@@ -1,6 +1,6 @@
--- Each reason for an end is a word that is known; any other counts as a decision to leave (voluntary).
+-- Every reason for leaving is a known word; any other counts as the customer's own decision (voluntary).
 -- Level: warn
--- Remedy: Say what each means: `codes = { end_reason = { "non payment" = "payment_failure", moved = "voluntary" } }`.
+-- Remedy: Say what each word means: `codes = { end_reason = { "non payment" = "payment_failure", moved = "voluntary" } }`.
 
 with words as (
     select

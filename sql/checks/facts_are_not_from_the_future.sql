@@ -1,6 +1,6 @@
--- Nothing is dated later than a day after it was delivered.
+-- No date lies more than a day after the delivery.
 -- Level: warn
--- Remedy: Say how the dates are written (`dates`, `zone`), or leave planned rows out by `where`.
+-- Remedy: Say how the dates are written (`dates`, `zone`), or leave planned rows out with `where`.
 
 with facts as (
     select 'subscriptions' as table_name, started_at as occurred_at, loaded_at from raw.subscriptions

@@ -1,6 +1,6 @@
--- Of a table's facts at most one in a hundred is dated before its customer's signup or, without one, first subscription.
+-- At most 1 in 100 rows of a table is older than its customer's signup, or first subscription where there is no signup.
 -- Level: warn
--- Remedy: Compare `zone` and `dates` of both sources, and look whether ids were given to new customers again.
+-- Remedy: Compare `zone` and `dates` of both sources, and check whether ids of former customers were given to new ones.
 
 with signups as (
     select customer_id, min(signed_up_at) as signed_up_at

@@ -1,6 +1,6 @@
--- Every fact belongs to a customer we know.
+-- Every row belongs to a known customer.
 -- Level: warn
--- Remedy: Load the customers that are missing, or map the id that both sources share.
+-- Remedy: Load the missing customers, or use the id that both sources share.
 
 with facts as (
     select 'subscription_events' as table_name, customer_id, count(*) as rows_count

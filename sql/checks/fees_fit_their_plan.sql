@@ -1,6 +1,6 @@
--- A subscription has a plan and a fee, and where a plan has a usual fee, one of between half and twice it or a multiple.
+-- Every subscription has a plan and a fee; the fee is half to twice what is usual for the plan, or a multiple of it.
 -- Level: warn
--- Remedy: Mend the fee in the source, or give what is priced by seat or by use a plan of its own.
+-- Remedy: Correct the fee in the source, or give what is priced by seat or by use its own plan.
 
 with usual as (
     select

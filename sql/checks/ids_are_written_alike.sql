@@ -1,6 +1,6 @@
--- Ids of customers are written alike in every source, with the same capitals, zeros and length.
+-- Customer ids are written the same way in every source: same capitals, leading zeros and length.
 -- Level: block
--- Remedy: Write the id alike in both sources, such as `customer_id = "upper(customer_id)"` or `customer_id = "lpad(customer_id, 8, '0')"` below their columns.
+-- Remedy: Write the id the same way in both sources, such as `customer_id = "upper(customer_id)"` or `customer_id = "lpad(customer_id, 8, '0')"` below their columns.
 
 with told as (
     select distinct 'subscriptions' as table_name, customer_id from raw.subscriptions

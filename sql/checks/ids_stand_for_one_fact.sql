@@ -1,6 +1,6 @@
--- An id stands for one fact: of rows of one load that share an id, all have one customer, and events one time.
+-- Each id stands for one entry: rows of one load with the same id have the same customer, and events also the same time.
 -- Level: warn
--- Remedy: Map the id that is unique (`columns`), or leave `event_id` out: of rows that share an id only one counts.
+-- Remedy: Choose the id that is unique (`columns`), or leave `event_id` out: of rows with the same id only one counts.
 
 with shared as (
     select

@@ -1,6 +1,6 @@
--- Churn is spread over time: labels change with the date, no date lacks churners, no day holds half of all ends.
+-- Churn is spread over time: other customers leave at each date, some leave at every date, and no day holds half of all ends.
 -- Level: warn
--- Remedy: Give each row the label of its own date, empty where it is not known yet; date ends as they happened.
+-- Remedy: Give each row the outcome of its own date, empty while it is not known, and each end the day on which it happened.
 
 with labels as (
     select customer_id, snapshot_date, has_churned

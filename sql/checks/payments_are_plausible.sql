@@ -1,6 +1,6 @@
--- A payment has an amount of at least zero and a status of succeeded, failed or refunded.
+-- Every payment has an amount of zero or more and a status: succeeded, failed or refunded.
 -- Level: warn
--- Remedy: Map the words of the status by `codes`, and amounts by an expression in `columns`.
+-- Remedy: Translate the words of the status with `codes`, and amounts with an expression in `columns`.
 
 select
     payment_id,  -- The payment.

@@ -1,6 +1,6 @@
--- What customers pay at a time is of the size of their fees: a hundredth or a hundredfold is a matter of cents.
+-- Payments are about as large as fees; where they are a hundred times larger or smaller, one of the two is in cents.
 -- Level: warn
--- Remedy: Bring one of them to the other's unit: `amount = "amount / 100"` or `monthly_fee = "monthly_fee / 100"` below the source's columns.
+-- Remedy: Convert one of them to the other's unit: `amount = "amount / 100"` or `monthly_fee = "monthly_fee / 100"` below the source's columns.
 
 with fees as (
     select customer_id, max(monthly_fee) as monthly_fee

@@ -1,6 +1,6 @@
--- The last month brought at least half the rows of the month before: fewer means that part of a delivery is missing.
+-- The last month brought at least half as many rows as the month before; fewer means that part of a delivery is missing.
 -- Level: block
--- Remedy: Look for the part of the export that is missing, then run `churn refresh`.
+-- Remedy: Find the missing part of the export, then run `churn refresh`.
 
 with months as (
     select month, sum(sessions) as sessions

@@ -1,6 +1,6 @@
--- Each row is delivered once, or says something new; repeats count once.
+-- No row is delivered twice; repeated rows count once.
 -- Level: warn
--- Remedy: Nothing must be done: repeats count once. Look at the export if there are many.
+-- Remedy: Nothing has to be done. If there are many, look at the export.
 
 with counted as (
     select

@@ -1,6 +1,6 @@
--- Every delivered row can be read; the others are kept in raw.rejected_rows with file, row and reason.
+-- Every delivered row can be read; those that cannot are kept in raw.rejected_rows with file, row and reason.
 -- Level: warn
--- Remedy: See raw.rejected_rows, and say how the values are written (docs/sources.md).
+-- Remedy: Look into raw.rejected_rows, and say how the values are written (docs/sources.md).
 
 select
     source as table_name,  -- Which source.

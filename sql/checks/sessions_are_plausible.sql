@@ -1,6 +1,6 @@
--- A session lasts between nothing and a day.
+-- A session lasts between zero minutes and a day.
 -- Level: warn
--- Remedy: Make minutes of the durations: columns = { duration_minutes = "seconds / 60" }.
+-- Remedy: Convert the durations to minutes: columns = { duration_minutes = "seconds / 60" }.
 
 select
     customer_id,  -- Whose session.

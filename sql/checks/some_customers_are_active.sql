@@ -1,6 +1,6 @@
--- Somebody is a customer: where subscriptions are declared, one of them runs, or ran within the last two months.
+-- There are current customers: where subscriptions are declared, at least one runs, or ran within the last two months.
 -- Level: block
--- Remedy: Look at `ended_at` and its form: all subscriptions seem to have ended.
+-- Remedy: Check how `ended_at` is read: all subscriptions seem to have ended.
 
 with declared as (
     select

@@ -1,6 +1,6 @@
--- Each source goes on in its own rhythm: it has not been silent for over twice its longest pause of half a year.
+-- Every source keeps delivering: none has been silent for over twice its longest pause of the last half year.
 -- Level: warn
--- Remedy: Load the newer export of that source, then run `churn refresh`.
+-- Remedy: Load a newer export of that source with `churn refresh`.
 
 -- The sums by month know the newest session; only from a month on that holds later ones, the sessions are looked at.
 with late as (

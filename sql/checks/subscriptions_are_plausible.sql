@@ -1,6 +1,6 @@
--- A subscription ends after it starts, and its terms have a known length.
+-- Every subscription ends after it starts, and its billing interval has a known length.
 -- Level: warn
--- Remedy: Mend the dates, and map intervals by `codes = { billing_interval = { ... } }`.
+-- Remedy: Correct the dates, and translate intervals with `codes = { billing_interval = { ... } }`.
 
 select
     subscription_id,  -- The subscription.

@@ -1,6 +1,6 @@
--- No column repeats a day from before 1970 or beyond 2090: such a day stands for none.
+-- No column repeats a day before 1970 or after 2090: such a day is a placeholder, not a date.
 -- Level: block
--- Remedy: Say that it means nothing, with the value as it stands in the file: `ended_at = "nullif(ended_at, '9999-12-31')"` below the source's columns.
+-- Remedy: Say that it means no date, with the value as it stands in the file: `ended_at = "nullif(ended_at, '9999-12-31')"` below the source's columns.
 
 with days as (
     select 'customers.signed_up_at' as column_name, cast(signed_up_at as date) as stated_day, count(*) as rows_count

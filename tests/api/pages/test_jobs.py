@@ -52,7 +52,7 @@ def test_jobs_rules_and_sources_are_on_one_page(visitor):
     visitor.visit("/jobs")
     visitor.see("Nightly", "Data quality", "rules hold", "Support tickets", "Fresh")
     visitor.page.get_by_text("rules that hold").click()
-    visitor.see("Every fact belongs to a customer we know.")
+    visitor.see("Every row belongs to a known customer.")
     visitor.assert_accessible()
     visitor.screenshot("jobs")
 

@@ -21,7 +21,7 @@ from churn.api.schemas.campaigns import NAME
 from churn.api.state import State, state_of
 from churn.documents.measurement import MeasurementDocument
 from churn.jobs.requests import ask_measure, ask_plan, ask_retry, ask_sync, work_on
-from churn.languages.words import tr
+from churn.languages.words import by_language, tr
 from churn.reports.campaign import effects_chart, ledger_rows
 from churn.store import ScheduledRun
 from churn.views.campaign_page import campaign_page
@@ -153,12 +153,18 @@ class _Results:
     ledger: Sequence[tuple[str, str, str, str]]
 
 
+@by_language(maxsize=64)
+def _effects(document: str) -> Markup | None:
+    """Return the chart of a measurement, which is handed over as JSON to be known again."""
+    effects = effects_chart(MeasurementDocument.model_validate_json(document))
+    return None if effects is None else chart_html("effects", effects)
+
+
 def _results(document: MeasurementDocument | None) -> _Results | None:
     if document is None:
         return None
-    effects = effects_chart(document)
     return _Results(
         d=document,
-        effects=chart_html("effects", effects) if effects is not None else None,
+        effects=_effects(document.model_dump_json()),
         ledger=ledger_rows(document),
     )

@@ -155,13 +155,18 @@ def _charts(shown: SegmentFigures, survival: SurvivalCurves | None, currency: st
         "revenue": chart_html("revenue-moves", _moves(tuple(shown.by_month), currency)),
     }
     if survival is not None:
-        groups = [curve.model_dump() | {"name": recorded(curve.name)} for curve in survival.groups]
-        describe = tr(
-            "Share of customers still there by months since joining, by plan; the table below holds the values."
-        )
-        drawn = survival_curves(groups, unit=tr("Months since joining"), describe=describe)
+        drawn = _still_there(survival.model_dump_json())
         charts["survival"] = Markup('<figure class="chart"><div class="chart-still">{}</div></figure>').format(drawn)
     return charts
+
+
+@by_language(maxsize=16)
+def _still_there(survival: str) -> Markup:
+    """Return the curves of a document, which is handed over as JSON to be known again."""
+    curves = SurvivalCurves.model_validate_json(survival).groups
+    groups = [curve.model_dump() | {"name": recorded(curve.name)} for curve in curves]
+    describe = tr("Share of customers still there by months since joining, by plan; the table below holds the values.")
+    return survival_curves(groups, unit=tr("Months since joining"), describe=describe)
 
 
 @by_language(maxsize=16)

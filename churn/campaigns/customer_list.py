@@ -131,6 +131,11 @@ def _read(content: bytes, where: str) -> CustomerList:
     if delimiter is None:
         cells = [row[0] if row else "" for row in csv.reader(lines)]
         cells = cells[1:] if _plain(cells[0]) == COLUMN else cells
+    elif not any(cell.strip() for row in csv.reader(lines, delimiter=delimiter) for cell in row[1:]):
+        cells = [
+            row[0] for row in csv.reader(lines, delimiter=delimiter) if row
+        ]  # marks after ids, and nothing behind them
+        cells = cells[1:] if _plain(cells[0]) == COLUMN else cells
     elif len(lines) == 1:
         cells = next(csv.reader(lines, delimiter=delimiter))
     else:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, Final, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -127,6 +127,19 @@ def place_in(message: str, text: str) -> tuple[int, str]:
     return line, what[:1].lower() + what[1:]
 
 
+_IN_SMALL_LETTERS: Final = "^[a-z][a-z0-9_]*$"
+_SHOWN: Final = 60  # letters of a value that is wrong
+_PLAIN: Final = {
+    "int_parsing": "it takes a whole number",
+    "int_from_float": "it takes a whole number",
+    "int_type": "it takes a whole number",
+    "float_parsing": "it takes a number",
+    "float_type": "it takes a number",
+    "decimal_parsing": "it takes a number",
+    "decimal_type": "it takes a number",
+}
+
+
 def explain(error: ErrorDetails, root: type[BaseModel]) -> tuple[tuple[int | str, ...], str, str]:
     """Return where in the file, what is wrong and what to do, for one of pydantic's complaints of a file of `root`."""
     place = tuple(part for part in error["loc"] if part not in TAGS)
@@ -141,9 +154,12 @@ def explain(error: ErrorDetails, root: type[BaseModel]) -> tuple[tuple[int | str
             return place, f"the {kind} `{name}` is missing", "Add [offers.CAMPAIGN] for each campaign that competes."
         example = f'[{key}] with title = "..."' if len(place) == 1 else f'{key} = "..."'
         return place, f"the {kind} `{name}` is missing", f"Add {example}."
-    what = error["msg"].removeprefix("Value error, ")
-    given = error["input"]
-    shown = f", not {given}" if isinstance(given, Decimal | int | float | str) else ""
+    what = _PLAIN.get(error["type"], error["msg"].removeprefix("Value error, "))
+    if error["type"] == "string_pattern_mismatch" and error.get("ctx", {}).get("pattern") == _IN_SMALL_LETTERS:
+        what = "it takes small letters, digits and underscores"
+    given = str(error["input"])
+    given = given if len(given) <= _SHOWN else f"{given[:_SHOWN]}..."
+    shown = f", not {given}" if isinstance(error["input"], Decimal | int | float | str) else ""
     return place, f"`{name}` is wrong: {what[:1].lower() + what[1:]}{shown}", _remedy(place, error, root)
 
 

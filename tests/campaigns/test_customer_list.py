@@ -37,6 +37,12 @@ def test_ids_are_read_one_a_line_or_from_their_column(content: bytes, ids: tuple
     assert read_customer_list(content, where="x").ids == ids
 
 
+def test_blanks_and_marks_around_ids_alone_are_no_columns() -> None:
+    pasted = "  C1 \t\r\n\tC2\t".replace("\tC2", "C2") + "\n \t\nC1\n C3"
+    assert read_customer_list(pasted.encode(), where="x").ids == ("C1", "C2", "C3")
+    assert read_customer_list(b"customer_id;\nC1;\nC2;\n", where="x").ids == ("C1", "C2")
+
+
 def test_rows_that_repeat_a_customer_or_name_nobody_are_counted() -> None:
     listed = read_customer_list(WIDE.encode(), where="x")
     assert (listed.repeated, listed.empty) == (1, 1)

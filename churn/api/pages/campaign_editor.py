@@ -89,6 +89,10 @@ def make(request: Request, state: Here, user: Pusher, sent: Submitted) -> Respon
     edited = Edited(name, values, str(sent.get("base", "")) or _EMPTY, mark_of(None), is_new=True, why=why_in(sent))
     if not title:
         return EDITOR.refused(request, state, user, edited, {"campaign.title": tr("Give it a title.")})
+    if not name:
+        return EDITOR.refused(
+            request, state, user, edited, {"name": tr("Name its file: small letters, digits and underscores.")}
+        )
     if name in campaign_files(state.context.settings.home):
         wrong = {"name": tr("There is a campaign {name} already. Choose another title or name.", name=name)}
         return EDITOR.refused(request, state, user, edited, wrong)
@@ -113,7 +117,7 @@ def preview(request: Request, state: Here, _user: Pusher, sent: Submitted) -> Re
         text = text_in(sent) or EDITOR.revised(state, Edited(name, titled, str(sent.get("base", "")), ""))
         definition, complaints = examine_campaign(state.context, name, text)
         if definition is None or complaints:
-            complaint = complaint_in_words(complaints[0])
+            complaint = complaint_in_words(complaints[0], EDITOR.labels)
         else:
             shown = state.previews.preview(definition)
     except ChurnError as error:
@@ -247,4 +251,5 @@ EDITOR: Final = Editor[CampaignDefinition](
     changes_of=lambda _context, values, before: form.changes_of(values, form.values_of(before)),
     field_of=lambda _context, place: form.field_of(place),
     show=_show,
+    labels={field.name: field.label for field in form.ALL},
 )

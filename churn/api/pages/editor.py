@@ -84,6 +84,7 @@ class Editor(Generic[DefinitionT]):
     changes_of: Callable[[Context, Values, DefinitionT], Changes]
     field_of: Callable[[Context, Sequence[str]], str]
     show: Callable[[Request, State, SignedIn, Edited, int], Response]
+    labels: Mapping[str, str]
 
     @property
     def kind(self) -> str:
@@ -146,7 +147,7 @@ class Editor(Generic[DefinitionT]):
         _, complaints = self.examine(state.context, edited.name, text)
         if complaints:
             fields = {
-                self.field_of(state.context, complaint.place) or "form": complaint_in_words(complaint)
+                self.field_of(state.context, complaint.place) or "form": complaint_in_words(complaint, self.labels)
                 for complaint in reversed(complaints)
             }
             wrong = {} if edited.as_text else fields
@@ -222,9 +223,12 @@ def why_in(sent: FormData) -> str:
     return str(sent.get("why", ""))[:_LONGEST_WHY]
 
 
-def complaint_in_words(complaint: Complaint) -> str:
-    """Return what is wrong and what to do, as the page says it."""
-    return f"{sentence(complaint.what)} {complaint.remedy}".strip()
+def complaint_in_words(complaint: Complaint, labels: Mapping[str, str] = {}) -> str:
+    """Return what is wrong and what to do, as the page says it: a key by the label of its field where there is one."""
+    key, mark, what = complaint.what.partition("` is wrong: ")
+    label = labels.get(key.removeprefix("`")) if mark else None
+    words = complaint.what if label is None else f"{tr(label)}: {what}"
+    return f"{sentence(words)} {complaint.remedy}".strip()
 
 
 def error_in_words(error: ChurnError) -> str:

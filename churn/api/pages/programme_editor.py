@@ -107,6 +107,10 @@ def make(request: Request, state: Here, user: Pusher, sent: Submitted) -> Respon
     home = state.context.settings.home
     if not title:
         return EDITOR.refused(request, state, user, edited, {"programme.title": tr("Give it a title.")})
+    if not name:
+        return EDITOR.refused(
+            request, state, user, edited, {"name": tr("Name its file: small letters, digits and underscores.")}
+        )
     if name in programme_files(home) or name in campaign_files(home):
         wrong = {
             "name": tr("There is a campaign or programme {name} already. Choose another title or name.", name=name)
@@ -256,4 +260,5 @@ EDITOR: Final = Editor[ProgrammeDefinition](
     changes_of=_changes,
     field_of=lambda context, place: form.field_of(place, _campaigns(context)),
     show=_show,
+    labels={field.name: field.label for field in (*form.WHAT, *form.WHO, *form.LIMITS, *form.MEASURED, *form.APPROVAL)},
 )

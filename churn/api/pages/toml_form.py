@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -11,6 +12,7 @@ from starlette.datastructures import FormData
 
 from churn.campaigns.writing import TomlValue
 from churn.decisions.bands import Band
+from churn.languages.words import language
 
 Kind = Literal["text", "long", "number", "percent", "flag", "choice", "bands", "map", "names"]
 Choices = tuple[tuple[str, str], ...]
@@ -107,12 +109,27 @@ def read_value(text: str, kind: Kind) -> TomlValue:
 def _number(text: str, *, of: int = 1) -> TomlValue:
     """Return a number written as a part `of` a whole (100 for percent) as the file holds it; None for nothing."""
     try:
-        number = Decimal(text.removesuffix("%").strip()) / of
+        number = Decimal(_digits(text.removesuffix("%").strip(), has_thousands=of == 1)) / of
     except InvalidOperation:
         return text or None
     if not number.is_finite():
         return text
     return int(number) if of == 1 and number == number.to_integral_value() else Decimal(_plain(number))
+
+
+_COMMA: Final = re.compile(r"\d+,\d{1,2}")  # in any language the decimals
+_ENGLISH: Final = re.compile(r"[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
+_GERMAN: Final = re.compile(r"[1-9]\d{0,2}([. ]\d{3})+(,\d+)?")
+
+
+def _digits(text: str, *, has_thousands: bool) -> str:
+    """Return a number as people write it in the language spoken, or with a decimal comma in any, as files have it."""
+    text = text.replace("\u00a0", " ").replace("\u202f", " ")
+    if has_thousands and language() == "de" and _GERMAN.fullmatch(text):
+        return text.replace(".", "").replace(" ", "").replace(",", ".")
+    if has_thousands and language() != "de" and _ENGLISH.fullmatch(text):
+        return text.replace(",", "")
+    return text.replace(",", ".") if _COMMA.fullmatch(text) else text
 
 
 def field_at(fields: Sequence[FileField], place: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from churn.errors import ConfigError
 from churn.workflows.define import AudiencePreviews, receive_customer_list, validate_campaigns
 from churn.workflows.plan import PlanRequest, plan_campaigns
 from tests.api.conftest import Service
+from tests.api.pages.conftest import Visitor
 from tests.api.pages.test_page_actions import PASSWORD, token_in
 from tests.company import Company
 
@@ -140,7 +142,10 @@ def test_an_earlier_version_is_brought_back(maria: TestClient, home: Any) -> Non
     ("field", "value", "says"),
     [
         ("offer.contact_cost", "-1", "should be greater than or equal to 0"),
-        ("limits.budget", "much", "should be a valid decimal"),
+        ("limits.budget", "much", "Budget: it takes a number, not much"),
+        ("campaign.window_days", "3.5", "it takes a whole number"),
+        ("offer.channel", "E-Mail", "Reached by: it takes small letters, digits and underscores"),
+        ("campaign.title", "W" * 201, "at most 200 characters, not " + "W" * 60 + "..."),
         ("audience.filter", "no_such_feature > 1", "no_such_feature"),
         ("audience.min_probability", "120", "less than or equal to 1"),
         ("holdout.share", "100", "Give a share from 0 to below 1"),
@@ -165,6 +170,38 @@ def test_what_is_wrong_is_said_beside_its_field_and_what_was_filled_in_stays(
     ((at, words),) = hints
     assert at.replace("-", "_").startswith(field.replace(".", "_")[:22])
     assert says in words
+
+
+def test_numbers_are_read_as_people_write_them(maria: TestClient, home: Any) -> None:
+    filled = {"offer.contact_cost": "1,50", "limits.budget": "1,200", "holdout.share": "12,5"}
+    form = opened(maria, "/campaigns/support_call/edit", **filled)
+    assert post(maria, "/campaigns/support_call/edit", form).status_code == 303
+    made = load_campaign(home, "support_call")
+    assert (made.offer.contact_cost, made.limits.budget, made.holdout.share) == (Decimal("1.5"), 1200, 0.125)
+    maria.headers["Accept-Language"] = "de"
+    form = opened(maria, "/campaigns/support_call/edit", **{"limits.budget": "2.500,50", "holdout.share": "11.678"})
+    assert post(maria, "/campaigns/support_call/edit", form).status_code == 303
+    made = load_campaign(home, "support_call")
+    assert (made.limits.budget, made.holdout.share) == (Decimal("2500.5"), 0.11678)
+
+
+def test_a_long_title_without_a_blank_sticks_out_of_no_page(visitor: Visitor) -> None:
+    page = visitor.visit("/new-campaign").page
+    page.get_by_label("Title").fill("W" * 200)
+    page.get_by_role("button", name="Make the campaign").click()
+    page.wait_for_url("**/campaigns/www*")
+    for width in ("desktop", "phone"):
+        visitor.size(width)
+        for path in (page.url.removeprefix(visitor.served.address), "/", "/campaigns", "/new-programme", "/simulator"):
+            visitor.visit(path)
+            beyond = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+            assert beyond <= 0, f"{path} is {beyond} px too wide on a {width}"
+
+
+def test_a_title_without_a_letter_asks_for_the_name_of_the_file(maria: TestClient, home: Any) -> None:
+    answer = post(maria, "/new-campaign", opened(maria, "/new-campaign", **{"campaign.title": "!!!", "name": ""}))
+    assert answer.status_code == 422
+    assert "Name its file: small letters, digits and underscores." in answer.text
 
 
 def test_a_campaign_is_made_and_copied(maria: TestClient, home: Any) -> None:

@@ -127,7 +127,7 @@ def test_what_somebody_else_changed_meanwhile_is_shown_and_not_overwritten(maria
 @pytest.mark.parametrize(
     ("field", "value", "says"),
     [
-        ("limits.budget", "much", "should be a valid decimal"),
+        ("limits.budget", "much", "it takes a number, not much"),
         ("offers.call.capacity", "0", "should be greater than 0"),
         ("holdout.share", "100", "from 0 to below 1"),
         ("audience.filter", "no_such_feature > 1", "no_such_feature"),

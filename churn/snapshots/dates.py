@@ -60,8 +60,12 @@ def require_told(warehouse: Warehouse, policy: SnapshotPolicy) -> None:
         )
     if policy.told_by_table == "churn_events" or _present(warehouse, ("subscription_events",)) or is_flat(warehouse):
         return
+    what = "nothing that was loaded says who left: there are no subscriptions"
+    if _present(warehouse, ("churn_events",)):
+        remedy = 'The table churn_events says it: set told_by = "churn_events".'
+        raise NotEnoughData(what, where="[churn] told_by", remedy=remedy)
     raise NotEnoughData(
-        "nothing that was loaded says who left: there are no subscriptions",
+        what,
         where="[churn] definition",
         remedy="Declare [sources.subscriptions], or [sources.churn_events] with told_by"
         f"{f'; where silence is all that tells, {by_silence}' if by_silence else ''}.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,7 @@ def init_project(
     written = {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(commented_settings(sources, silence_of(proposals)), encoding="utf-8")
+        path.write_text(commented_settings(sources, _told_by(proposals)), encoding="utf-8")
         campaigns.mkdir(parents=True, exist_ok=True)
         for shipped in sorted(resources.bundled("campaigns").glob("*.toml")):
             target = campaigns / shipped.name
@@ -152,21 +152,34 @@ def _of_another_kind(paths: Sequence[Path]) -> list[Path]:
     return [file for file in inner if not is_known(file.name) and not file.name.startswith(".")]
 
 
-def silence_of(proposals: Sequence[SourceProposal]) -> str | None:
-    """Return the table whose silence has to tell who left, where no proposed table tells it; None where one does."""
+@dataclass(frozen=True)
+class _HowChurnIsTold:
+    """What the proposed tables ask of [churn], and why."""
+
+    settings: Mapping[str, str]
+    why: str = ""
+
+
+def _told_by(proposals: Sequence[SourceProposal]) -> _HowChurnIsTold:
+    """Say how the proposed tables tell who left: by their subscriptions or labels, by a table of it, or by silence."""
     chosen = {proposal.table for proposal in proposals if proposal.is_chosen}
-    if chosen & {"subscriptions", "churn_events", "customer_snapshots"}:
-        return None
-    return next((table for table in ("events", "sessions", "payments") if table in chosen), None)
+    if chosen & {"subscriptions", "customer_snapshots"}:
+        return _HowChurnIsTold({})
+    if "churn_events" in chosen:
+        return _HowChurnIsTold(
+            {"told_by": "churn_events"}, "# A table says who left when, and there are no subscriptions.\n"
+        )
+    silent = next((table for table in ("events", "sessions", "payments") if table in chosen), None)
+    if silent is None:
+        return _HowChurnIsTold({})
+    settings = {"definition": "inactivity", "activity_table": silent}
+    return _HowChurnIsTold(settings, "# No file tells who left, so silence has to: see inactivity_days.\n")
 
 
-def commented_settings(sources: str = SOURCES, silence: str | None = None) -> str:
-    """Return churn.toml with every section, key, default and explanation, all commented out but for `sources`.
-
-    With `silence`, the name of a table, churn is silence there.
-    """
+def commented_settings(sources: str = SOURCES, telling: _HowChurnIsTold | None = None) -> str:
+    """Return churn.toml with every section, key, default and explanation, all commented out but for `sources` and `telling`."""
     parts = [HEADER]
-    silent = {"definition": "inactivity", "activity_table": silence} if silence else {}
+    telling = telling or _HowChurnIsTold({})
     for name, field in Settings.model_fields.items():
         section = field.annotation
         if name == "sources":
@@ -175,8 +188,7 @@ def commented_settings(sources: str = SOURCES, silence: str | None = None) -> st
             parts.append(CONNECTORS)
         elif isinstance(section, type) and issubclass(section, BaseModel):
             doc = (section.__doc__ or "").split(": ", 1)[-1].strip()
-            given = silent if name == "churn" else {}
-            why = "# No file tells who left, so silence has to: see inactivity_days.\n" if given else ""
+            given, why = (telling.settings, telling.why) if name == "churn" else ({}, "")
             lines = "".join(
                 f"{key} = {json.dumps(given[key])}  # {value.description}\n" if key in given else _line(key, value)
                 for key, value in section.model_fields.items()

@@ -376,3 +376,18 @@ def test_files_of_another_kind_in_a_folder_are_told(tmp_path: Path) -> None:
     (tmp_path / "churn.toml").unlink()
     done = CliRunner().invoke(build_app(), ["init", str(tmp_path), "--from", str(exports)])
     assert "Left out, being neither CSV, Parquet nor JSON" in done.output
+
+
+def test_a_table_of_who_left_without_subscriptions_tells_churn(tmp_path: Path) -> None:
+    (tmp_path / "customers.csv").write_text(
+        "customer_id,signed_up_at\n" + "".join(f"K{n},2024-01-{n:02}\n" for n in range(1, 29))
+    )
+    (tmp_path / "leavers.csv").write_text(
+        "customer_id,churned_at\n" + "".join(f"K{n},2024-03-{n:02}\n" for n in range(1, 9))
+    )
+    text, settings = proposed(tmp_path, "customers.csv", "leavers.csv")
+    assert settings.churn.told_by == "churn_events"
+    assert "# A table says who left when, and there are no subscriptions." in text
+    (tmp_path / "churn.toml").unlink()
+    (tmp_path / "contracts.csv").write_text(VERTRAEGE, encoding="utf-8")
+    assert proposed(tmp_path, "customers.csv", "leavers.csv", "contracts.csv")[1].churn.told_by == "subscriptions"

@@ -213,7 +213,7 @@ def test_an_id_of_a_payment_that_two_customers_have_is_found(check: Check) -> No
     assert (found.example["column_name"], found.defect_count) == ("payments.payment_id", 2)
 
 
-def panel(label: Callable[[int, int], bool]) -> dict[str, pl.DataFrame]:
+def panel(label: Callable[[int, int], bool | None]) -> dict[str, pl.DataFrame]:
     """Return a flat panel of 200 customers over six months, labelled by customer and month."""
     return {
         "customer_snapshots": pl.DataFrame(
@@ -236,6 +236,18 @@ def test_a_date_whose_labels_are_not_known_yet_is_found(check: Check) -> None:
     found = check(panel(lambda n, m: m < 6 and n % 6 == m))["labels_vary_over_time"]
     assert found.example["condition"] == "nobody has churned, where others of the dates have churners"
     assert (found.example["example"], found.defect_count) == ("2025-06-01", 200)
+
+
+@pytest.mark.parametrize("label", [True, False])
+def test_labels_of_one_kind_beside_empty_ones_are_found(check: Check, label: bool) -> None:
+    found = check(panel(lambda n, _: label if n % 5 == 0 else None))["labels_say_both"]
+    assert found.defect_count == 160 * 6
+    assert found.example["churned" if label else "stayed"] == 40 * 6
+
+
+def test_a_panel_that_says_both_or_neither_breaks_no_rule_of_labels(check: Check) -> None:
+    assert "labels_say_both" not in check(panel(lambda n, m: n % 6 == m if n % 5 else None))
+    assert "labels_say_both" not in check(panel(lambda n, m: None))
 
 
 def test_labels_that_change_with_the_date_hold(check: Check) -> None:

@@ -178,7 +178,7 @@ REFUSALS = {
     "gzip breaks off late": Refusal(broken_gzip, "tickets.csv.gz"),
     "currencies are mixed": Refusal(write("payments.csv", PAYMENTS.replace(",10,", ",$10,", 2).replace(",10,", ",€10,")), "€"),
     "a column is called static that is none": Refusal(
-        lambda home: home.declare("customers", "customers.csv", CUSTOMERS.replace("signed_up_at", "born"), 'static = ["colour"]'), "colour"
+        lambda home: home.declare("customers", "customers.csv", CUSTOMERS.replace("C1", "C9"), 'static = ["colour"]'), "colour"
     ),
     "SQL of one's own does not run": Refusal(broken_staging, "no_such_column"),
 }  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Final, get_args
 
 from churn.decisions.bands import Band
 from churn.documents.definition import CampaignDefinition, RateRange
+from churn.languages.words import in_english
 from churn.wording import count, money, percent, points
 
 _ON_LEAVE: Final = {
@@ -28,6 +29,7 @@ _MODELS: Final = {
 }
 
 
+@in_english
 def audience_in_short(definition: CampaignDefinition) -> str:
     """Return who the campaign is for, in a few words, without its filter."""
     bands = definition.audience.bands
@@ -41,6 +43,7 @@ def audience_in_short(definition: CampaignDefinition) -> str:
     return f"{text}, probability up to {percent(high)}" if high < 1 else text
 
 
+@in_english
 def definition_words(definition: CampaignDefinition, *, window_days: int, currency: str) -> list[tuple[str, str]]:
     """Return (heading, sentences) of each part of a definition; its filter and its field map are shown as they are."""
     return [

@@ -8,6 +8,7 @@ from typing import Final
 from churn.decisions.recalibration import Recalibration
 from churn.documents.definition import CampaignDefinition
 from churn.documents.plan import BelievedRate, CampaignPlan, PlanDocument, PlanExpectation, PlannedHoldout, PlannedPower
+from churn.languages.words import in_english
 from churn.wording import count, money, percent, points
 
 CONSENT_UNKNOWN: Final = "The data do not say who agreed to marketing, so nobody was left out for it."
@@ -103,6 +104,7 @@ def single_rate_note(definition: CampaignDefinition) -> str:
 _ACTS_ON: Final = {"voluntary": "canceling", "involuntary": "failed payment", "all": "any churn", "harm": "harm"}
 
 
+@in_english
 def rate_words(rate: BelievedRate) -> str:
     """Return a number of an offer with its range, and the file's where something was measured."""
     subject = _ACTS_ON[rate.acts_on]
@@ -226,6 +228,7 @@ def _holdout(name: str, plan: PlanDocument) -> list[str]:
     return [text]
 
 
+@in_english
 def choice_words(part: CampaignPlan, currency: str) -> str:
     """Return what a plan chose for one campaign of those it could."""
     if not part.chosen:
@@ -239,6 +242,7 @@ def choice_words(part: CampaignPlan, currency: str) -> str:
     )
 
 
+@in_english
 def expectation_words(expected: PlanExpectation, currency: str) -> str:
     """Return what contacting is expected to bring, with its range and the chance of a loss."""
     band = expected.profit_interval
@@ -249,6 +253,7 @@ def expectation_words(expected: PlanExpectation, currency: str) -> str:
     )
 
 
+@in_english
 def power_words(power: PlannedPower, holdout: PlannedHoldout, currency: str) -> list[str]:
     """Return what the holdout costs, what drop in churn it can detect, and what it takes to see the expected one."""
     if not holdout.customers:

@@ -6,11 +6,13 @@ from churn.documents.height import HeightDocument
 from churn.documents.off_policy import NoPolicyProfit, PolicyProfit
 from churn.documents.programme import LEAVE_ALONE, ProgrammeDefinition
 from churn.documents.programme_round import OfferOnTrial, RoundArm, RoundDocument, SliceOfRound, SwitchedOff
+from churn.languages.words import in_english
 from churn.wording import count, money, percent
 
 OFFER_OFF = "programme_offer_off"  # the kind of alert
 
 
+@in_english
 def round_sentences(document: RoundDocument) -> tuple[str, ...]:
     """Return the round in sentences, the most important first."""
     offers = [arm for arm in document.arms if arm.offer != LEAVE_ALONE]
@@ -50,6 +52,7 @@ def _arm(arm: RoundArm, currency: str) -> str:
     )
 
 
+@in_english
 def slice_words(drawn: SliceOfRound, currency: str) -> list[str]:
     """Return what the random slice is and costs; nothing where none was asked for."""
     if not drawn.wanted_share:
@@ -96,6 +99,7 @@ def _whole(amount: float, currency: str) -> str:
     return money(amount, currency, cents=False)
 
 
+@in_english
 def height_words(height: HeightDocument, programme: ProgrammeDefinition, currency: str) -> tuple[str, ...]:
     """Return what the height post says: the verdict first, then what it rests on."""
     months = f"{height.months} months"
@@ -141,6 +145,7 @@ def _customers(customers: float | None, months: str) -> str:
     )
 
 
+@in_english
 def policy_words(answer: PolicyProfit | NoPolicyProfit, decisions: str, currency: str) -> tuple[str, ...]:
     """Return what a policy would have earned, or why that cannot be told; `decisions` says of which rounds."""
     policy = answer.policy.replace("_", " ")

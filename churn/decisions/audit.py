@@ -12,6 +12,7 @@ from churn.decisions.calibration import prior_shift
 from churn.decisions.choices import Weight
 from churn.decisions.profit import Economics, break_even_probability, expected_profit
 from churn.decisions.simulation import SimulationResult
+from churn.languages.words import in_english
 from churn.wording import count, money, percent
 
 # A field experiment with 65,000 customers (Ascarza, Iyengar and Schleicher 2016): contacting people made more leave.
@@ -29,6 +30,7 @@ class AuditFinding:
     figures: Mapping[str, float]
 
 
+@in_english
 def audit(
     result: SimulationResult,
     economics: Economics,
@@ -74,6 +76,7 @@ def _loss(result: SimulationResult) -> AuditFinding:
     return AuditFinding("loss_possible", "caution", sentence, {"loss_probability": chance})
 
 
+@in_english
 def audit_offer(
     result: SimulationResult, economics: Economics, *, currency: str, is_measured: bool, notes: Sequence[str]
 ) -> list[AuditFinding]:
@@ -97,6 +100,7 @@ def audit_offer(
     return by_severity(findings)
 
 
+@in_english
 def audit_case_study(
     result: SimulationResult, economics: Economics, *, margin: float, currency: str
 ) -> list[AuditFinding]:

@@ -47,6 +47,20 @@ def speaking(code: str) -> Iterator[None]:
         _LANGUAGE.reset(token)
 
 
+def in_english(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate what makes sentences for the record: a page that asks for one gets it in English too, and recognises it.
+
+    Made in another language its numbers would be written as that writes them, and be taken for English ones.
+    """
+
+    @wraps(function)
+    def spoken(*args: P.args, **named: P.kwargs) -> R:
+        with speaking(ENGLISH):
+            return function(*args, **named)
+
+    return spoken
+
+
 def N_(text: str) -> str:  # noqa: N802  # its name wherever gettext is used
     """Return `text` marked as a sentence, for tables that are made once: it is said when a page shows it."""
     return Word(text)

@@ -10,9 +10,11 @@ import pytest
 from markupsafe import Markup
 
 from churn.api.pages.language import preferred
+from churn.campaigns.plan_words import expectation_words
 from churn.languages.recorded import recorded
 from churn.languages.words import N_, by_language, language, shown, speaking, tr, tr_html, trc, trn, within
 from churn.wording import count, decimal, money, month_name, percent, short_day, short_money
+from tests.documents.samples import expectation
 
 
 def test_english_is_spoken_where_nobody_asked_for_anything_else() -> None:
@@ -126,6 +128,14 @@ def test_numbers_in_recorded_sentences_are_written_as_the_language_does() -> Non
             "Contact 1,234 of 5,678 customers for $1,500: 12 saves and $3,000 net profit are expected "
             "(90 %: $1 to $2; chance of a loss 2 %)."
         )
+
+
+def test_what_a_page_asks_for_in_words_has_the_numbers_of_the_language() -> None:
+    expected = expectation(1_651.0, 762.0, 2_622.0)
+    with speaking("de"):
+        sentence = recorded(expectation_words(expected, "USD"))
+    assert "1.651\u00a0$ netto" in sentence
+    assert "zwischen 762\u00a0$ und 2.622\u00a0$" in sentence
 
 
 def test_numbers_days_and_money_follow_the_language() -> None:

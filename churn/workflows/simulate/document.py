@@ -32,6 +32,7 @@ from churn.documents.simulation import (
     SimulationDocument,
     SimulationEconomics,
 )
+from churn.languages.words import in_english
 from churn.wording import count, money, percent
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class Origin:
     stale_reason: str | None = None
 
 
+@in_english
 def build_document(
     result: SimulationResult,
     economics: Economics,
@@ -153,6 +155,7 @@ def shown_step(step: FunnelStep) -> SimulatedStep:
     )
 
 
+@in_english
 def sentence(result: SimulationResult, currency: str) -> str:
     """Return the answer as one plain sentence."""
     point, profit = result.point, result.profit

@@ -28,7 +28,7 @@ from churn.warehouse.loading.contracts import TABLES, Table
 from churn.warehouse.loading.erased import NOBODY, Erased
 from churn.warehouse.loading.ledger import Known
 from churn.warehouse.loading.loading import Load, Loaded, load_delivery
-from churn.warehouse.loading.lost_columns import filled_columns
+from churn.warehouse.loading.lost_columns import filled_columns, forget_filled
 from churn.warehouse.loading.shrinking import refuse_empty, refuse_shrunk
 from churn.warehouse.reading import database_load, lake_load, readers
 from churn.warehouse.reading.declared import reading_of
@@ -119,7 +119,7 @@ def _table(name: str) -> Table:
 def _load(load: Load, secrets: Mapping[str, str], cluster: ClusterReader | None, *, full: bool) -> LoadResult:
     started = time.perf_counter()
     name, source = load.table.name, load.source
-    load = load if full else _with_earlier(load)
+    load = _with_earlier(load, full=full)
     if source.format in {"delta", "iceberg"}:
         done, unchanged, vanished, looked_at = *lake_load.run(load, secrets, full=full), f"sources.{name}"
     elif source.url is not None:
@@ -143,8 +143,11 @@ def _load(load: Load, secrets: Mapping[str, str], cluster: ClusterReader | None,
     )
 
 
-def _with_earlier(load: Load) -> Load:
+def _with_earlier(load: Load, *, full: bool) -> Load:
     """Say what files that were read by the same settings gave, and which of them a delivery of that name replaces."""
+    if full:
+        forget_filled(load.warehouse, load.table.name)
+        return load
     known = ledger.known_files(load.warehouse, load.table.name)
     if any(file.settings_hash != load.settings_hash for file in known.values()):
         return load

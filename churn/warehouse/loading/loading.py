@@ -20,7 +20,7 @@ from churn.warehouse.loading.currencies import refuse_mixed
 from churn.warehouse.loading.erased import NOBODY, Erased
 from churn.warehouse.loading.expressions import expression, theirs
 from churn.warehouse.loading.ledger import create_raw, note_rewrite, record
-from churn.warehouse.loading.lost_columns import note_filled, refuse_lost
+from churn.warehouse.loading.lost_columns import note_filled, refuse_emptied, refuse_lost
 from churn.warehouse.loading.unread import (
     DeliveredRows,
     is_unread,
@@ -140,6 +140,8 @@ def _load(load: Load, delivery: Delivery, load_id: int) -> list[Loaded]:
     except ConfigError as error:
         raise ConfigError(error.what, where=f"sources.{table.name}", remedy="Mend `columns` or `where`.") from error
     done = _settle(load, delivery, columns, counts, condition=condition, load_id=load_id)
+    if first in load.replaced:
+        refuse_emptied(warehouse, table, load.filled, load_id, first)
     note_filled(warehouse, table, chosen, load_id, first)
     for file, loaded in zip(delivery.files, done, strict=True):
         record(

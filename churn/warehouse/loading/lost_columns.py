@@ -1,4 +1,4 @@
-"""Refuses a file that lacks a column which earlier files of its source filled: its values would be forgotten in silence.
+"""Refuses a file that lacks, or has emptied, a column which earlier files of its source filled: its values would be forgotten in silence.
 
 Ends of subscriptions that are told no more look like ends taken back, and a fee that is gone like one nobody knows.
 """
@@ -15,6 +15,8 @@ from churn.warehouse.loading.contracts import Table
 from churn.warehouse.loading.date_forms import keep_form, known_forms
 
 _PREFIX: Final = "values of "
+_STATES: Final = frozenset({"customers", "subscriptions"})  # a file of facts may be of other days than before
+_WORTH_COUNTING: Final = 100  # rows: among fewer, one value taken back may have been the only one
 _SHOWN: Final = 10  # names in a message
 _GIVEN, _LACKING = "given", "lacking"
 
@@ -45,6 +47,32 @@ def refuse_lost(
         where=where,
         remedy=f'Export it again, or say what it is called now: [sources.{table.name}] columns = {{ {lost[0]} = "{new_name}" }}.'
         ' "null" does without its values, also those of earlier files.',
+    )
+
+
+def refuse_emptied(warehouse: Warehouse, table: Table, filled: Collection[str], load_id: int, where: str) -> None:
+    """Raise ContractBroken where customers or subscriptions that came whole again have no value in a column that was `filled`."""
+    if table.name not in _STATES:
+        return
+    loaded = f"from raw.{quoted(table.name)} where load_id = {load_id}"
+    rows = int(warehouse.rows(f"select count(*) {loaded}")[0][0])
+    if rows < _WORTH_COUNTING:
+        return
+    for column in [name for name in table.types if name in filled]:
+        if not warehouse.rows(f"select 1 {loaded} and {quoted(column)} is not null limit 1"):
+            raise ContractBroken(
+                f"`{column}` is empty in all {rows:,} rows, which had values before",
+                where=where,
+                remedy="Check that the export gives it. If that is right, load it once with `churn refresh --full`.",
+            )
+
+
+def forget_filled(warehouse: Warehouse, source: str) -> None:
+    """Forget which columns had values: the source is loaded as it is."""
+    known_forms(warehouse, source)  # the table is there from now on
+    warehouse.execute(
+        "delete from raw.date_forms where source = ? and starts_with(column_name, ?)",
+        [source, _PREFIX],
     )
 
 

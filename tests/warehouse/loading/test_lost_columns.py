@@ -116,3 +116,45 @@ def test_a_further_json_file_may_lack_a_key(warehouse: Warehouse, load: Load, pu
     put("s-2.json", NO_PLAN)
     load("subscriptions", "s-*.json")
     assert warehouse.rows("select count(plan), count(*) from raw.subscriptions") == [(1, 2)]
+
+
+def newest_ends(warehouse: Warehouse) -> tuple[object, ...]:
+    """Return how many subscriptions have ended by their newest version, and how many there are."""
+    newest = "select max_by(ended_at is not null, load_id) as has_ended from raw.subscriptions group by subscription_id"
+    return warehouse.rows(f"select count(*) filter (where has_ended), count(*) from ({newest})")[0]
+
+
+def contracts(ended: int, rows: int = 120) -> str:
+    ends = ["2026-02-01" if n < ended else "" for n in range(rows)]
+    return HEADER + "".join(f"S{n},C{n},2026-01-01,9.99,{end}\n" for n, end in enumerate(ends))
+
+
+def test_an_export_whose_ends_are_all_empty_is_refused_until_it_is_loaded_once_on_purpose(
+    warehouse: Warehouse, load: Load, put: Put
+) -> None:
+    put("s.csv", contracts(30))
+    load("subscriptions", "s.csv")
+    put("s.csv", contracts(0))
+    with pytest.raises(ContractBroken, match="`ended_at` is empty in all 120 rows, which had values before"):
+        load("subscriptions", "s.csv")
+    assert len(ends(warehouse)) == 30
+    load("subscriptions", "s.csv", full=True)
+    put("s.csv", contracts(0, rows=121))
+    load("subscriptions", "s.csv")
+    assert newest_ends(warehouse) == (0, 121)
+
+
+def test_ends_that_are_taken_back_for_some_are_no_fault(warehouse: Warehouse, load: Load, put: Put) -> None:
+    put("s.csv", contracts(30))
+    load("subscriptions", "s.csv")
+    put("s.csv", contracts(29))
+    load("subscriptions", "s.csv")
+    assert newest_ends(warehouse) == (29, 120)
+
+
+def test_an_export_of_tickets_that_are_all_open_is_no_fault(load: Load, put: Put) -> None:
+    header = "ticket_id,customer_id,opened_at,closed_at\n"
+    put("t.csv", header + "".join(f"T{n},C1,2026-01-01,2026-01-02\n" for n in range(120)))
+    load("support_tickets", "t.csv")
+    put("t.csv", header + "".join(f"U{n},C1,2026-01-03,\n" for n in range(120)))
+    assert load("support_tickets", "t.csv").rows == 120

@@ -16,8 +16,10 @@ from churn.api.pages.frame import HEADERS, page
 from churn.api.pages.session import signed_in
 from churn.api.state import State, state_of
 from churn.files import csv_text
+from churn.languages.recorded import recorded
 from churn.languages.words import N_, tr
 from churn.store.service_records import AuditRecord
+from churn.views.titles import campaign_titles, titled
 
 router = APIRouter(include_in_schema=False)
 
@@ -133,6 +135,7 @@ def audit(request: Request, state: Here, _user: Admin, wanted: Annotated[AuditFi
     """Show the log, newest first."""
     entries = wanted.entries(state, limit=PAGE_ROWS + 1, before=wanted.before)
     who, actions = state.store.requests.audit_names()
+    titles = campaign_titles(state.context)
     return page(
         request,
         "audit/audit.html.j2",
@@ -144,6 +147,7 @@ def audit(request: Request, state: Here, _user: Admin, wanted: Annotated[AuditFi
         who=who,
         actions=sorted(((action, deed(action)) for action in actions), key=lambda pair: pair[1]),
         deed=deed,
+        subject=lambda entry: titled(recorded(entry.subject), titles),
     )
 
 

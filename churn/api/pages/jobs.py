@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -18,9 +19,11 @@ from churn.errors import NotFound
 from churn.jobs.catalog import JOBS, job_named
 from churn.jobs.now import request_run
 from churn.jobs.view import JobView, RunView, SchedulerView, jobs_view, run_view
+from churn.languages.recorded import recorded
 from churn.languages.words import tr
 from churn.store.service_records import ScheduledRun
 from churn.views.quality import data_quality
+from churn.views.titles import campaign_titles, titled
 
 router = APIRouter(include_in_schema=False)
 
@@ -48,7 +51,7 @@ def jobs(request: Request, state: _State, _user: _Reader) -> Response:
 @router.get("/jobs/runs/{run_id}")
 def run(request: Request, run_id: _RunId, state: _State, _user: _Reader) -> Response:
     """Give one run of the ledger, for the page that shows it, or as a page of its own."""
-    shown = run_view(_run(state, run_id))
+    shown = _in_words(run_view(_run(state, run_id)), campaign_titles(state.context))
     if "hx-request" in request.headers:
         return fragment(request, "jobs/run.html.j2", run=shown, is_open=True)
     return page(request, "jobs/run_page.html.j2", title=shown.title, active="jobs", run=shown, is_open=True)
@@ -105,12 +108,26 @@ class _Work:
 
 def _work(state: State) -> _Work:
     view = jobs_view(state.context, state.store)
+    titles = campaign_titles(state.context)
     return _Work(
         jobs=[job for job in view.jobs if job.needs_no_words],
         timezone=view.timezone,
         schedulers=view.schedulers,
-        runs=[run_view(run) for run in state.store.jobs.list(limit=SHOWN)],
+        runs=[_in_words(run_view(run), titles) for run in state.store.jobs.list(limit=SHOWN)],
     )
+
+
+def _in_words(run: RunView, titles: Mapping[str, str]) -> RunView:
+    """Return a run whose steps say in the language spoken what they did, campaigns by their titles."""
+    steps = [
+        replace(
+            step,
+            outcome=step.outcome and titled(recorded(step.outcome), titles),
+            error=step.error and titled(recorded(step.error), titles),
+        )
+        for step in run.steps
+    ]
+    return replace(run, steps=tuple(steps))
 
 
 def _run(state: State, run_id: int) -> ScheduledRun:

@@ -45,6 +45,14 @@ def test_the_log_is_shown_page_by_page(admin: TestClient) -> None:
     assert "Older" not in second
 
 
+def test_a_campaign_is_called_by_its_title(admin: TestClient, service: Service) -> None:
+    with service.context.open_store() as store:
+        store.requests.audit("ann", "sync_campaign", "fix_payment to file", AT)
+    page = admin.get("/audit?who=ann").text
+    assert "“Help to fix a failed payment” to file" in page
+    assert "fix_payment to file" in admin.get("/audit.csv?who=ann").text
+
+
 def test_the_log_is_filtered_by_person_kind_and_whole_days(admin: TestClient) -> None:
     assert len(rows(admin.get("/audit?who=jan").text)) == 1
     assert "Promoted a model" in rows(admin.get("/audit?action=promote_model").text)[0]

@@ -1,4 +1,4 @@
--- Of a flat table that labels anybody, some have churned and some have stayed: an empty label is neither.
+-- In a flat table with labels, some customers have churned and some have stayed. An empty label says neither.
 -- Level: warn
 -- Remedy: Say what an empty label means, such as `has_churned = "coalesce(churned, '0')"` below the source's columns.
 

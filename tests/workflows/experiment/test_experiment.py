@@ -304,7 +304,7 @@ def test_readers_options_of_sources_apply(tmp_path) -> None:
     [
         ({"treated": None}, r"--treated: it is not said which arm of `arm` this is\. It holds `mail`, `none`"),
         ({"treated": "post"}, "`arm` has no value `post`"),
-        ({"treated": "mail", "control": "mail"}, "not said which arm"),
+        ({"treated": "mail", "control": "mail"}, "--treated and --control are the same arm, `mail`"),
         ({"treatment": "arms"}, "no column `arms`. Did you mean `arm`"),
         ({"exclude": ("spend",)}, "no column `spend`"),
         ({"is_unwanted": None}, r"not said whether 1 in `left`.*--unwanted"),

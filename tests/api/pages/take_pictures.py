@@ -35,6 +35,9 @@ def take(home: Path, names: Collection[str] = ()) -> None:
     from playwright.sync_api import sync_playwright
 
     for served in serve(context_of(home)):
+        with served.context.open_store() as store:
+            if store.scores.current_run() is None:
+                sys.exit(f"{home} has no risk list: the pictures would show empty pages. Make one with `churn demo`.")
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(
                 executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--font-render-hinting=none"]
@@ -44,6 +47,9 @@ def take(home: Path, names: Collection[str] = ()) -> None:
             for name in names or PAGES:
                 path = PAGES[name]
                 visitor.visit(path or _first_customer(visitor))
+                visitor.page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")  # charts are drawn when near
+                visitor.page.locator(".chart.is-due").first.wait_for(state="detached")
+                visitor.page.evaluate("scrollTo(0, 0)")
                 for width, (pixels, _) in WIDTHS.items():
                     for scheme in SCHEMES:
                         visitor.size(width).page.emulate_media(color_scheme=scheme)

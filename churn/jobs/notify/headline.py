@@ -80,7 +80,7 @@ def headline_figures(facts: MonthFacts) -> Iterator[HeadlineFigure]:
     """Yield the figures of a month that its headline stands on, as people read them."""
 
     def amount(value: float) -> str:
-        return wording.money(value, facts.currency)
+        return wording.money(value, facts.currency, cents=False)
 
     if facts.churn is not None:
         now = facts.churn.now

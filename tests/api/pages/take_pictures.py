@@ -47,7 +47,9 @@ def take(home: Path, names: Collection[str] = ()) -> None:
             for name in names or PAGES:
                 path = PAGES[name]
                 visitor.visit(path or _first_customer(visitor))
-                visitor.page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")  # charts are drawn when near
+                visitor.page.evaluate(
+                    "scrollTo(0, document.documentElement.scrollHeight)"
+                )  # charts are drawn when near
                 visitor.page.locator(".chart.is-due").first.wait_for(state="detached")
                 visitor.page.evaluate("scrollTo(0, 0)")
                 for width, (pixels, _) in WIDTHS.items():

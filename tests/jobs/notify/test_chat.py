@@ -17,7 +17,7 @@ import pytest
 from churn.jobs.notify.alert_sender import AlertSender
 from churn.jobs.notify.chat import ChatMessage, slack_document, teams_document
 from churn.jobs.notify.event_sender import EventSender
-from churn.jobs.notify.headline import announce_report
+from churn.jobs.notify.headline import announce_report, headline_figures
 from churn.wording import month
 from churn.workflows.reach import reach_places
 from churn.workflows.report import ReportResult
@@ -328,6 +328,14 @@ def test_the_months_headline_arrives_with_its_figures_once_and_waits_while_the_r
     (text,) = room.texts()
     for part in ("7.8 % of customers left.", "Monthly revenue lost", "target", "https://churn.example/reports"):
         assert part in text
+
+
+def test_a_range_of_money_has_the_same_digits_at_both_ends() -> None:
+    facts = full()
+    assert facts.saved is not None
+    saved = facts.saved.model_copy(update={"value": 2_097.4, "low": -89.81, "high": 4_375.2})
+    figures = {figure.name: figure.value for figure in headline_figures(facts.model_copy(update={"saved": saved}))}
+    assert figures["Campaigns brought"] == "$2,097 (-$90 to $4,375)"
 
 
 def test_the_months_figures_are_in_the_language_of_the_report(house: House, room: Room, tmp_path: Path) -> None:

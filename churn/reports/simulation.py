@@ -8,7 +8,7 @@ from typing import Final
 
 from churn.decisions.sensitivity import DRIVERS
 from churn.documents.simulation import Number, SimulatedCut, SimulationDocument
-from churn.languages.words import N_, tr
+from churn.languages.words import N_, tr, trc
 from churn.reports.charts.simulation import profit_curve, tornado
 from churn.reports.charts.simulation_rows import BreakEvenMark, CurveMark, driver_bars, drivers_in_words
 from churn.reports.charts.svg import Figure, token_css
@@ -20,7 +20,7 @@ _BASES: Final = {
     "evaluation": N_("past customers"),
     "case_study": N_("case study"),
 }
-_SEVERITIES: Final = {"wrong": N_("Wrong"), "caution": N_("Caution"), "note": N_("Note")}
+_SEVERITIES: Final = {"wrong": N_("Wrong"), "caution": N_("Caution")}
 SHARES = (0.01, 0.02, 0.05, 0.10, 0.20, 0.30, 0.50, 1.0)
 
 
@@ -47,7 +47,7 @@ def render_simulation(document: SimulationDocument, *, home: Path) -> str:
         choices=_choices(document),
         inputs=DRIVERS,
         basis=tr(_BASES[document.basis]),
-        severities={severity: tr(words) for severity, words in _SEVERITIES.items()},
+        severities={severity: tr(words) for severity, words in _SEVERITIES.items()} | {"note": trc("caveat", "Note")},
     )
 
 

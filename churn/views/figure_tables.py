@@ -10,7 +10,7 @@ from churn.context import Context
 from churn.exploration.staying import survival_by_plan
 from churn.files import Sheet, csv_text, workbook_bytes
 from churn.files.columns import Kind
-from churn.languages.words import tr
+from churn.languages.words import tr, trc
 from churn.views.figures import ALL, WORDS, Period, SegmentFigures, Sums, read_table
 from churn.views.tables import current_tables
 
@@ -104,7 +104,7 @@ def customers_by_month(figures: SegmentFigures) -> FigureTable:
         FigureColumn("month", tr("Month"), "month"),
         FigureColumn("customers", tr("At start"), "count"),
         FigureColumn("won", tr("Won"), "change"),
-        FigureColumn("canceled", tr("Canceled"), "change"),
+        FigureColumn("canceled", trc("contract", "Canceled"), "change"),
         FigureColumn("failed_payments", tr("Failed payments"), "change"),
         FigureColumn("other", tr("Other"), "change"),
         FigureColumn("customers_after", tr("At end"), "count"),

@@ -25,7 +25,7 @@ from churn.languages.recorded import recorded
 from churn.languages.words import N_, language, shown, tr, tr_html, trc, trn, within
 from churn.views.overview import stale_words
 from churn.views.scored_customer import no_money
-from churn.wording import day, instant
+from churn.wording import day, instant, significant
 
 if TYPE_CHECKING:
     from churn.accounts.sign_in import SignedIn
@@ -176,6 +176,7 @@ def environment() -> jinja2.Environment:
         percent=_percent,
         points=_points,
         decimal=_decimal,
+        significant=significant,
         recorded=recorded,
         tr=tr,
         within=within,

@@ -22,7 +22,7 @@ _OUTCOMES: Final = {
     "delivered": N_("Received the message"),
     "accepted": N_("Accepted the offer"),
     "declined": N_("Declined the offer"),
-    "canceled": N_("Canceled"),
+    "canceled": N_("Canceled the contract"),
     "unsubscribed": N_("Unsubscribed"),
     "lost": N_("Was lost"),
     "won": N_("Was won back"),

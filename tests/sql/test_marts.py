@@ -36,13 +36,14 @@ def test_whoever_has_several_products_pays_for_all_that_run() -> None:
     world.subscription("leaves", "2024-01-10", end="2024-02-20", fee=10, name="l1")
     world.subscription("leaves", "2024-01-12", end="2024-02-20", fee=50)
     world.subscription("moves up", "2024-01-10", end="2024-01-25", reason="plan_change", fee=20, name="m1")
-    world.subscription("moves up", "2024-01-22", fee=30).subscription("comes late", "2024-04-20")
+    world.subscription("moves up", "2024-01-22", fee=30)
     with world.warehouse() as warehouse:
         build(warehouse, "2024-02-01", cutoff=at("2024-05-01"))
         build_models(warehouse, shipped_models(), schemas=["marts"])
         assert warehouse.rows("select * from marts.churn_by_month") == [
             (date(2024, 2, 1), 4, 2, 0, 0.5, 60 + 50 + 60 + 30, 50 + 60),
             (date(2024, 3, 1), 2, 0, 0, 0.0, 60 + 30, 0),
+            (date(2024, 4, 1), 2, 0, 0, 0.0, 60 + 30, 0),
         ]
 
 

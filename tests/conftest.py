@@ -36,10 +36,11 @@ settings.load_profile("steady")
 pytest_plugins = ["tests.disk", "tests.fast", "tests.prepared", "tests.postgres", "tests.mariadb", "tests.company"]
 
 SHARING = ("tests/api/pages/", "tests/workflows/privacy/")  # their conftest.py makes companies once per module
-# Files of more than five seconds of a core, and more than half a second a test: stories of killed processes, clusters, servers, browsers, notebooks, an installed
-# wheel, trainings. `make test` does without them, `make test-long` runs them alone. In this order before everything else: begun late, one worker would wait for it
-# alone at the end. The first makes the finished company while the second does without; a worker that asked for it would wait.
-# Tests with a browser follow one another, for each of them would open it anew after one without.
+# Files of more than five seconds of a core, and more than half a second a test: stories of killed processes, clusters, servers,
+# browsers, notebooks, an installed wheel, trainings. `make test` does without them, `make test-long` runs them alone.
+# In this order before everything else: begun late, one worker would wait for it alone at the end. The first makes the finished
+# company while the second does without; a worker that asked for it would wait. Tests with a browser follow one another, for
+# each of them would open it anew after one without.
 LONG = (
     "tests/api/pages/simulator/test_simulator.py",
     "tests/workflows/monitor/test_story.py",

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from churn.documents.exploration import ChurnBin, ColumnProfile
 from churn.documents.uplift import UpliftDocument, UpliftOrigin, UsedCustomers
 from churn.languages.words import speaking
 from churn.reports.campaign import render_campaign
+from churn.reports.charts.columns import ends
 from churn.reports.simulation import render_simulation
 from churn.reports.uplift import render_uplift
 from tests.campaigns.measured import document as measured
@@ -64,6 +66,17 @@ def test_no_text_stays_english(name: str, tmp_path: Path) -> None:
     assert '<html lang="de">' in page
     assert len(english) > 20
     assert sorted(english & texts(page)) == []
+
+
+def test_the_ends_of_a_column_are_said_in_the_language_spoken() -> None:
+    bins = [
+        ChurnBin(label=label, rows=100, churned=5, churn_rate=0.05, low=0.02, high=0.1)
+        for label in ("below 0.4", "0.4 to 17.1", "17.1 or more")
+    ]
+    column = ColumnProfile.model_construct(churn=tuple(bins))
+    assert ends(column) == ("below 0.4", "17.1 or more")
+    with speaking("de"):
+        assert ends(column) == ("unter 0,4", "17,1 oder mehr")
 
 
 def test_numbers_are_written_as_the_language_does(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 from markupsafe import Markup, escape
 
 from churn.documents.exploration import ColumnProfile
+from churn.languages.recorded import recorded
 from churn.languages.words import tr
 from churn.wording import count, percent, significant
 
@@ -73,7 +74,7 @@ def churn_line(column: ColumnProfile, average: float | None) -> Markup | None:
             f'<circle class="{"hollow" if row.label == "missing" else "known"}" cx="{x:.1f}" '
             f'cy="{y(row.churn_rate):.1f}" r="3.2"/>'
         )
-    rates = "; ".join(f"{row.label}: {percent(row.churn_rate, 0)}" for row in bins)
+    rates = "; ".join(f"{_label(row.label)}: {percent(row.churn_rate, 0)}" for row in bins)
     return Markup(  # noqa: S704  # numbers only; the description is escaped
         f'<svg class="churn" viewBox="0 0 {WIDTH} {_HEIGHT}" role="img" aria-label="{escape(tr("Churn by value. ") + rates)}">'
         f'<path class="average" d="M0 {y(average):.1f}H{WIDTH}"/>{"".join(marks)}</svg>'
@@ -83,10 +84,14 @@ def churn_line(column: ColumnProfile, average: float | None) -> Markup | None:
 def ends(column: ColumnProfile) -> tuple[str, str]:
     """Return what the first and the last of a column's bins are called, and that the hollow dot is what is missing."""
     bins = column.churn[: _MOST + 1]
-    known = [row.label for row in bins if row.label != "missing"]
+    known = [recorded(row.label) for row in bins if row.label != "missing"]
     if not known:
         return (tr("missing"), "")
     return known[0], known[-1] + (tr(", missing") if len(known) < len(bins) else "")
+
+
+def _label(label: str) -> str:
+    return tr("missing") if label == "missing" else recorded(label)
 
 
 def kind(column: ColumnProfile) -> str:

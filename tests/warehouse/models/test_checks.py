@@ -138,7 +138,7 @@ def test_one_defect_is_found_and_only_warned_of(check: Check, rule: str, table: 
 
 def test_every_rule_says_what_to_do(check: Check) -> None:
     found = check(changed("payments", "status", "maybe"))["payments_are_plausible"]
-    assert found.remedy.startswith("Map the words of the status")
+    assert found.remedy.startswith("Translate the words of the status")
     rules = [model for name, model in load_models(Path("nowhere")).items() if name.startswith("checks.")]
     assert [rule.name for rule in rules if len(rule.settings.get("remedy", "")) < 20] == []
 

@@ -9,9 +9,12 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
+from churn import resources
+from churn.campaigns.programmes import EXAMPLE
 from churn.config import SourceSettings
 from churn.context import Context
 from churn.errors import ChurnError, NoChampion, Unreachable
@@ -157,10 +160,19 @@ def _answering(name: str, address: str) -> str:
 def _campaigns(context: Context) -> Iterator[Diagnosis]:
     review = validate_campaigns(context)
     complaints = [*review.complaints, *validate_programmes(context)]
-    for complaint in complaints:
-        yield _ill(f"campaign {complaint.campaign}", complaint.error())
+    for complaint in complaints:  # what ships and nobody has changed waits for its source, and nothing is to be mended
+        level: Level = "look" if _is_as_shipped(complaint.file) else "mend"
+        yield _ill(f"campaign {complaint.campaign}", complaint.error(), level)
     if not complaints:
         yield Diagnosis("campaigns", "ok", f"{len(review.files):,} can be used")
+
+
+def _is_as_shipped(file: Path) -> bool:
+    shipped = resources.bundled("campaigns") / file.name
+    try:
+        return file.read_bytes() in [path.read_bytes() for path in (shipped, EXAMPLE) if path.is_file()]
+    except OSError:
+        return False
 
 
 def _model(context: Context) -> Iterator[Diagnosis]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from churn import resources
 from churn.bootstrap import build_context
 from churn.cli import build_app
 from churn.config import load_settings
@@ -87,6 +88,21 @@ def test_a_busy_warehouse_a_broken_campaign_and_a_connector_without_secret_stop_
     assert (told["warehouse"].level, "churn refresh" in told["warehouse"].seen) == ("look", True)
     assert (told["campaign odd"].level, "title" in told["campaign odd"].remedy) == ("mend", True)
     assert told["connector crm"].level == "mend"
+
+
+def test_a_campaign_that_ships_waits_for_its_source_and_one_that_was_changed_is_to_be_mended(tmp_path: Path) -> None:
+    """After `churn init` over an export without tickets or payments nothing is wrong yet."""
+    (tmp_path / "c.csv").write_text("customer_id\n1\n", encoding="utf-8")
+    own = tmp_path / "home" / "campaigns"
+    own.mkdir(parents=True)
+    shipped = (resources.bundled("campaigns") / "support_call.toml").read_text(encoding="utf-8")
+    (own / "support_call.toml").write_text(shipped, encoding="utf-8")
+    (own / "my_call.toml").write_text(shipped.replace("Support", "My"), encoding="utf-8")
+    told = by_subject(context_of(tmp_path, '[sources.customers]\npath = "c.csv"\n'))
+    ours, theirs = told["campaign my_call"], told["campaign support_call"]
+    assert (theirs.level, ours.level) == ("look", "mend")
+    assert "support_tickets" in theirs.seen
+    assert "support_tickets" in ours.seen
 
 
 def test_too_much_memory_for_the_machine_is_told(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Depends, File, Form, Request, Response, UploadFile
 from fastapi import Path as InPath
@@ -10,6 +11,7 @@ from fastapi.responses import RedirectResponse
 
 from churn.accounts.sign_in import SignedIn
 from churn.api.pages.charts import chart_html
+from churn.api.pages.editor import error_in_words
 from churn.api.pages.frame import fragment, page
 from churn.api.pages.session import signed_in
 from churn.api.problems import request_id
@@ -26,19 +28,20 @@ Here = Annotated[State, Depends(state_of)]
 Reader = Annotated[SignedIn, Depends(signed_in())]
 Text = Annotated[str, Form(max_length=200)]
 
+_ENTERED: Final = (
+    "treatment", "outcome", "control", "treated", "direction", "value", "cost", "incentive", "planned_share", "exclude", "option",
+    "name",
+)  # fmt: skip
+_FIELDS: Final = {
+    "planned_share": "planned_share",
+    "--option": "option",
+}  # of the form, by where an error is; else its file
+
 
 @router.get("/experiments")
 def experiment_list(request: Request, state: Here, user: Reader) -> Response:
     """Show every experiment with its verdict, what is being analysed, and a form for the next."""
-    return page(
-        request,
-        "experiments/list.html.j2",
-        title=tr("Experiments"),
-        active="experiments",
-        rows=experiments(state.context),
-        work=experiments_at_work(state.context),
-        may_push=user.may("push"),
-    )
+    return _shown(request, state, user, {}, {})
 
 
 @router.get("/experiments/work")
@@ -89,28 +92,69 @@ def analyse(
     option: Text = "",
     name: Text = "",
 ) -> Response:
-    """Ask for the analysis of a file that is sent."""
-    asked_for = ExperimentRequest(
-        treatment=treatment.strip(),
-        outcome=outcome.strip(),
-        control=control.strip() or None,
-        treated=treated.strip() or None,
-        direction=direction or None,
-        value=value.strip() or None,
-        cost=cost.strip() or None,
-        incentive=incentive.strip() or None,
-        planned_share=_share(planned_share.strip()),
-        exclude=tuple(column.strip() for column in exclude.split(",") if column.strip()),
-        options=tuple(option.split()),
-        name=name.strip() or None,
-    )
-    run = ask_experiment(
-        state.context, asked_for, file_name=file.filename or "experiment.csv", content=file.file.read(), who=user.name
-    )
+    """Ask for the analysis of a file that is sent; a form that cannot be is shown again, with what is wrong beside its field."""
+    entered = {
+        "treatment": treatment,
+        "outcome": outcome,
+        "control": control,
+        "treated": treated,
+        "direction": direction,
+        "value": value,
+        "cost": cost,
+        "incentive": incentive,
+        "planned_share": planned_share,
+        "exclude": exclude,
+        "option": option,
+        "name": name,
+    }
+    text = {field: words.strip() for field, words in entered.items()}
+    try:
+        asked_for = ExperimentRequest(
+            treatment=text["treatment"],
+            outcome=text["outcome"],
+            control=text["control"] or None,
+            treated=text["treated"] or None,
+            direction=direction or None,
+            value=text["value"] or None,
+            cost=text["cost"] or None,
+            incentive=text["incentive"] or None,
+            planned_share=_share(text["planned_share"]),
+            exclude=tuple(column.strip() for column in exclude.split(",") if column.strip()),
+            options=tuple(option.split()),
+            name=text["name"] or None,
+        )
+        file_name = file.filename or "experiment.csv"
+        run = ask_experiment(state.context, asked_for, file_name=file_name, content=file.file.read(), who=user.name)
+    except ConfigError as error:
+        wrong = {_FIELDS.get(error.where or "", "file"): error_in_words(error)}
+        return _shown(request, state, user, entered, wrong, status=422)
     state.store.requests.audit(
         user.name, "analyse_experiment", f"run {run.run_id}", state.context.clock(), request_id(request)
     )
     return RedirectResponse("/experiments#work", status_code=303)
+
+
+def _shown(
+    request: Request,
+    state: State,
+    user: SignedIn,
+    entered: Mapping[str, str],
+    wrong: Mapping[str, str],
+    *,
+    status: int = 200,
+) -> Response:
+    return page(
+        request,
+        "experiments/list.html.j2",
+        title=tr("Experiments"),
+        active="experiments",
+        status=status,
+        rows=experiments(state.context),
+        work=experiments_at_work(state.context),
+        may_push=user.may("push"),
+        entered=dict.fromkeys(_ENTERED, "") | dict(entered),
+        wrong=dict.fromkeys((*_ENTERED, "file"), "") | dict(wrong),
+    )
 
 
 def _share(text: str) -> float | None:
@@ -121,6 +165,6 @@ def _share(text: str) -> float | None:
         number = float(text.removesuffix("%").strip())
     except ValueError as error:
         raise ConfigError(
-            tr("`{words}` is no share", words=text), where=tr("planned share"), remedy=tr("Write it as 0.5 or 50 %.")
+            tr("`{words}` is no share", words=text), where="planned_share", remedy=tr("Write it as 0.5 or 50 %.")
         ) from error
     return number / 100 if number >= 1 or text.endswith("%") else number

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import jinja2
 from fastapi import Request
 from fastapi.responses import HTMLResponse
+from markupsafe import Markup
 
 from churn import wording
 from churn.api.pages import static
@@ -162,9 +164,9 @@ def environment() -> jinja2.Environment:
         max=max,
         min=min,
         chart_html=chart_html,
-        tr=tr,
-        trc=trc,
-        trn=trn,
+        tr=_said(tr),
+        trc=_said(trc),
+        trn=_said(trn),
         tr_html=tr_html,
         spoken=language,
         script_words=script_words,
@@ -191,6 +193,25 @@ def environment() -> jinja2.Environment:
         size=_size,
     )
     return made
+
+
+class _Said(str):
+    """A sentence in the language of the page: what is put into it is not looked up once more, as a recorded one is."""
+
+    __slots__ = ()
+
+
+def _said(function: Callable[..., str]) -> Callable[..., str]:
+    """Return a function of `churn.languages.words` whose values are said in the language of the page before they are filled in."""
+
+    def said(*texts: Any, **values: object) -> str:
+        told = {name: recorded(text) if type(text) is str and " " in text else text for name, text in values.items()}
+        sentence = function(*texts, **told)
+        if not values and sentence == texts[-1]:  # words that a table holds may be recorded ones
+            sentence = recorded(sentence)
+        return sentence if isinstance(sentence, Markup) else _Said(sentence)
+
+    return said
 
 
 @jinja2.pass_context

@@ -10,6 +10,7 @@ from churn.errors import ConfigError
 from churn.jobs.requests.work import RequestedWork, queue_run, work_on
 from churn.jobs.uploads import keep_upload
 from churn.store.service_records import JobParameterValue, ScheduledRun
+from churn.warehouse.reading.readers import is_known
 from churn.workflows.experiment import options_of
 
 _SHOWN = 5
@@ -42,7 +43,12 @@ def ask_experiment(
         raise ConfigError(
             f"{request.planned_share} is no share between 0 and 1", where="planned_share", remedy="Such as 0.5."
         )
-    options_of(request.options)
+    if "format" not in options_of(request.options) and not is_known(file_name):
+        raise ConfigError(
+            "the file's name ends in none of .csv, .parquet and .json",
+            where=file_name[:100],
+            remedy="Export the table as one of these; from a spreadsheet as CSV.",
+        )
     if not content:
         raise ConfigError("the file is empty", where=file_name[:100], remedy="Check that the export ran.")
     parameters: dict[str, JobParameterValue] = {

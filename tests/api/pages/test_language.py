@@ -11,8 +11,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from churn.accounts.sign_in import create_link
+from churn.api.pages.frame import environment
 from churn.api.pages.language import COOKIE
 from churn.languages.catalogue import read_catalogue
+from churn.languages.words import speaking
 from tests.api.conftest import Service
 
 UNREAD = re.compile(
@@ -68,6 +70,13 @@ def test_scripts_are_handed_their_words(german: TestClient) -> None:
     assert json.loads(handed[1])["words"]["Link copied"] == "Link kopiert"
     assert json.loads(handed[1])["numbers"]["decimal"] == ","
     assert 'id="words"' not in german.get("/", headers={"Accept-Language": "en"}).text
+
+
+def test_a_name_within_a_sentence_is_nobodys_word() -> None:
+    """A sentence that was said once is not looked up as if somebody had recorded it in English."""
+    page = environment().from_string('{{ tr("· owned by {owner}", owner=owner) }} {{ tr("Owner") }}: {{ owner }}')
+    with speaking("de"):
+        assert page.render(owner="billing") == "· verantwortlich: billing Verantwortlich: billing"
 
 
 def test_no_english_sentence_is_left_on_a_page(german: TestClient) -> None:

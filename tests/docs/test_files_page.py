@@ -57,7 +57,7 @@ SHOWN = {
     ),
     "CSV: line ends": Shown("customer_id,city\r\n1,x\n2,c\r3,d\n", (3, 0)),
     "CSV: a line of too many or too few values": Shown(HEADER + ROWS + "4,x\n(3 rows)\n5,a,b,c\n", (3, 3)),
-    "CSV: a delimiter behind each row": Shown(HEADER + ROWS.replace("\n", ",\n"), (3, 0)),
+    "CSV: a delimiter behind each row, and behind the header": Shown((HEADER + ROWS).replace("\n", ",\n"), (3, 0)),
     "CSV: comments": Shown(HEADER + ROWS + "# end\n", (3, 1), {"comment": "#"}, (3, 0)),
     "CSV: a quote that is never closed, a value that holds whole lines": Shown(HEADER + '1,"x,p\n2,y,p\n3,z,p\n'),
     "CSV: its records, counted apart from the parser": Shown(HEADER + ROWS + "\n\n4,x,p\n", (4, 0)),
@@ -83,6 +83,15 @@ SHOWN = {
     "JSON: a key that a row lacks": Shown(JSON_ROWS, (2, 0), name="f.json"),
     "JSON: a key twice in an object, also in two spellings": Shown(
         '[{"customer_id":"1","customer_id":"2"}]', name="f.json"
+    ),
+    "without a column of ours that earlier files of the source had values in, or of customers and subscriptions with that column"
+    " empty in each of 100 rows or more": Shown(
+        HEADER + ROWS,
+        None,
+        {},
+        (3, 0),
+        before="customer_id,signed_up_at,city,plan\n1,2025-01-01,x,p\n",
+        settings={"columns": {"signed_up_at": "null"}},
     ),
     "without rows": Shown(HEADER),
     "again, with half its rows missing": Shown(

@@ -1,4 +1,4 @@
--- Customer ids are written the same way in every source: same capitals, leading zeros and length.
+-- Customer ids are written the same way in every source: same capitals, signs, leading zeros and length.
 -- Level: block
 -- Remedy: Write the id the same way in both sources, such as `customer_id = "upper(customer_id)"` or `customer_id = "lpad(customer_id, 8, '0')"` below their columns.
 
@@ -30,19 +30,27 @@ unknown as (
     anti join raw.customers as c on t.customer_id = c.customer_id
 ),
 
--- Capitals, leading zeros, blanks, and the 18 letters that Salesforce makes of 15. Where every id is known, nobody is spelt.
+-- Capitals, blanks, hyphens and brackets, leading zeros, and the 18 letters that Salesforce makes of 15. Where every id is known, nobody is spelt.
 spelt as (
     select
         table_name,
         customer_id,
-        ltrim(lower(if(length(customer_id) = 18, left(customer_id, 15), customer_id)), '0 ') as spelling
+        ltrim(
+            regexp_replace(
+                lower(if(length(customer_id) = 18, left(customer_id, 15), customer_id)), '[^\p{L}\p{N}]', '', 'g'
+            ), '0'
+        ) as spelling
     from unknown
 ),
 
 known as (
     select
         customer_id,
-        ltrim(lower(if(length(customer_id) = 18, left(customer_id, 15), customer_id)), '0 ') as spelling
+        ltrim(
+            regexp_replace(
+                lower(if(length(customer_id) = 18, left(customer_id, 15), customer_id)), '[^\p{L}\p{N}]', '', 'g'
+            ), '0'
+        ) as spelling
     from raw.customers
     where exists (select 1 from unknown)
 ),

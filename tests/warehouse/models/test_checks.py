@@ -290,6 +290,9 @@ def test_odd_days_that_do_not_repeat_are_no_placeholders(check: Check) -> None:
         (lambda n: f"C{n}", lambda n: f"c{n}"),
         (lambda n: f"{n:06d}", str),
         (lambda n: f"001A0000{n:07d}", lambda n: f"001A0000{n:07d}AAB"),
+        (lambda n: f"1b4e28ba-2fa1-11d2-883f-{n:012d}", lambda n: f"{{1B4E28BA-2FA1-11D2-883F-{n:012d}}}"),
+        (lambda n: f"1b4e28ba-2fa1-11d2-883f-{n:012d}", lambda n: f"1b4e28ba2fa111d2883f{n:012d}"),
+        (lambda n: f"K-{n}", lambda n: f"k {n}"),
     ],
 )
 def test_ids_that_differ_in_spelling_alone_block(

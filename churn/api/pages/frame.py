@@ -195,7 +195,7 @@ def environment() -> jinja2.Environment:
     return made
 
 
-class _Said(str):
+class _Spoken(str):
     """A sentence in the language of the page: what is put into it is not looked up once more, as a recorded one is."""
 
     __slots__ = ()
@@ -205,11 +205,13 @@ def _said(function: Callable[..., str]) -> Callable[..., str]:
     """Return a function of `churn.languages.words` whose values are said in the language of the page before they are filled in."""
 
     def said(*texts: Any, **values: object) -> str:
-        told = {name: recorded(text) if type(text) is str and " " in text else text for name, text in values.items()}
-        sentence = function(*texts, **told)
+        in_language = {
+            name: recorded(text) if type(text) is str and " " in text else text for name, text in values.items()
+        }
+        sentence = function(*texts, **in_language)
         if not values and sentence == texts[-1]:  # words that a table holds may be recorded ones
             sentence = recorded(sentence)
-        return sentence if isinstance(sentence, Markup) else _Said(sentence)
+        return sentence if isinstance(sentence, Markup) else _Spoken(sentence)
 
     return said
 

@@ -78,7 +78,7 @@ def test_columns_are_chosen_by_the_address(maria: TestClient) -> None:
         return [re.sub(r"<svg.*?</svg>|<.*?>", "", cell) for cell in cells]
 
     every = headings("/risk-list")
-    assert every[:5] == ["Customer", "Risk", "Change", "Why", "What to do"]
+    assert every[:5] == ["Customer", "Risk", "Change, points", "Why", "What to do"]
     assert headings("/risk-list?col=profit&col=why&col=nonsense") == ["Customer", "Risk", "Why", "Expected profit"]
     assert headings("/risk-list?col=nonsense") == every
     rows = maria.get("/risk-list?col=profit").text.partition("<tbody>")[2].partition("</tr>")[0]

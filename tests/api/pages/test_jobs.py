@@ -61,6 +61,9 @@ def test_who_may_only_read_sees_no_button_to_run_and_is_refused(stranger):
     stranger.sign_in(["read"]).visit("/jobs")
     stranger.see("Nightly")
     assert stranger.page.get_by_role("button", name="Run now").count() == 0
+    assert stranger.page.get_by_role("columnheader").all_inner_texts()[:3] == ["Job", "Next", "Last run"]
+    assert stranger.page.get_by_role("columnheader", name="Start").count() == 0
+    assert stranger.page.get_by_text("Press “Run now”").count() == 0
     answer = stranger.page.evaluate(
         "async () => { const h = JSON.parse(document.body.getAttribute('hx-headers'));"
         "return (await fetch('/jobs/nightly/run', {method: 'POST', headers: {...h, 'HX-Request': 'true'}})).status }"

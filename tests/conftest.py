@@ -36,7 +36,7 @@ settings.load_profile("steady")
 pytest_plugins = ["tests.disk", "tests.fast", "tests.prepared", "tests.postgres", "tests.mariadb", "tests.company"]
 
 SHARING = ("tests/api/pages/", "tests/workflows/privacy/")  # their conftest.py makes companies once per module
-# Files of more than five seconds of a core, and more than half a second a test: stories of killed processes, clusters, servers,
+# Files of more than five seconds of a core, and more than .4 a test: stories of killed processes, clusters, servers,
 # browsers, notebooks, an installed wheel, trainings. `make test` does without them, `make test-long` runs them alone.
 # In this order before everything else: begun late, one worker would wait for it alone at the end. The first makes the finished
 # company while the second does without; a worker that asked for it would wait. Tests with a browser follow one another, for
@@ -131,6 +131,16 @@ LONG = (
     "tests/workflows/foresee/test_loop.py",
     "tests/api/routes/test_programmes.py",
     "tests/cli/test_flat_files.py",
+    "tests/api/test_security_routes.py",
+    "tests/api/test_proxy.py",
+    "tests/workflows/plan/test_plan_campaign.py",
+    "tests/workflows/test_init_from_files.py",
+    "tests/languages/test_errors.py",
+    "tests/reports/test_monthly.py",
+    "tests/store/test_migration.py",
+    "tests/store/test_concurrency.py",
+    "tests/warehouse/facts/test_parts.py",
+    "tests/docs/test_files_page.py",
 )
 GROUP = re.compile(r'^pytestmark = [^\]]*?xdist_group\("(.+?)"\)', re.MULTILINE)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import jinja2
 from markupsafe import Markup
@@ -36,6 +36,23 @@ def render(template: str, *, home: Path, **values: Any) -> str:
     return "\n".join(line.rstrip() for line in text.splitlines() if line.strip()) + "\n"
 
 
+class _Compiled(jinja2.BytecodeCache):
+    """Compiled templates of every environment by their text: to compile those of a report takes longer than to fill them."""
+
+    def __init__(self) -> None:
+        self._by_text: dict[tuple[str, str], bytes] = {}
+
+    def load_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        if (held := self._by_text.get((bucket.key, bucket.checksum))) is not None:
+            bucket.bytecode_from_string(held)
+
+    def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        self._by_text[bucket.key, bucket.checksum] = bucket.bytecode_to_string()
+
+
+_COMPILED: Final = _Compiled()
+
+
 def environment(home: Path) -> jinja2.Environment:
     """Return the Jinja environment over the shipped templates and those in `home/reports`."""
     paths = layered("reports", home, ".j2")
@@ -51,6 +68,7 @@ def environment(home: Path) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=False,
+        bytecode_cache=_COMPILED,
     )
     made.globals.update(tr=tr, trn=trn, trc=trc, tr_html=tr_html, language_spoken=language)
     made.filters.update(

@@ -6,6 +6,7 @@ Slow ones are found by their folder or their fixtures, or marked one by one; a f
 from __future__ import annotations
 
 import functools
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ SLOW_FOLDERS = tuple(
     ROOT / "tests" / name
     for name in ("demo", "faults", "modeling", "odoo", "packaging", "snapshots", "sql", "warehouse", "workflows")
 )
+_ALL_SLOW = re.compile(r"^pytestmark = (\[[^\]]*?)?pytest\.mark\.slow\b", re.MULTILINE)
 FORBIDDEN = {
     "os.exec",
     "os.fork",
@@ -66,8 +68,15 @@ def _is_in_slow_folder(path: Path) -> bool:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave slow folders unread where only fast tests are wanted: importing what they import takes seconds."""
-    return True if config.option.markexpr == "not slow" and _is_in_slow_folder(collection_path) else None
+    """Leave slow folders and files unread where only fast tests are wanted: importing what they import takes seconds."""
+    if config.option.markexpr != "not slow":
+        return None
+    return True if _is_in_slow_folder(collection_path) or _is_marked_slow(collection_path) else None
+
+
+def _is_marked_slow(path: Path) -> bool:
+    """Say whether a file marks all of its tests as slow."""
+    return path.suffix == ".py" and path.is_file() and _ALL_SLOW.search(path.read_text(encoding="utf-8")) is not None
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m "not slow"` chooses

@@ -8,19 +8,15 @@ from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
-from tests import ROOT
+from tests.grammar import dotted, sources, syntax
 
-pytestmark = pytest.mark.xdist_group("imports")  # parsing every module takes seconds: one worker does it
+pytestmark = pytest.mark.xdist_group("sources")  # parsed once, see tests.grammar
 
 
 @cache
 def modules() -> dict[str, ast.Module]:
     """Every module of the package, parsed, by its name."""
-    parsed = {}
-    for path in sorted((ROOT / "churn").rglob("*.py")):
-        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        parsed[name] = ast.parse(path.read_text(encoding="utf-8"))
-    return parsed
+    return {dotted(file): syntax(file) for file in sources()}
 
 
 def imports(tree: ast.AST) -> Iterator[str]:

@@ -21,6 +21,9 @@ from importlinter.cli import lint_imports
 import churn
 from tests import ROOT
 from tests.conftest import LONG
+from tests.grammar import nodes, syntax
+
+pytestmark = pytest.mark.xdist_group("sources")  # parsed once, see tests.grammar
 
 BOUNDS = {  # the lines that a file may have, by what it is, and from which on it is named; the first match counts
     "tests/**/*.py": (700, 700),
@@ -83,7 +86,7 @@ def texts() -> Iterator[tuple[str, str]]:
 def trees() -> tuple[tuple[str, ast.Module], ...]:
     """The syntax of every module of churn by its name."""
     return tuple(
-        (name, ast.parse(text)) for name, text in texts() if name.startswith("churn/") and name.endswith(".py")
+        (name, syntax(ROOT / name)) for name, _ in texts() if name.startswith("churn/") and name.endswith(".py")
     )
 
 
@@ -124,8 +127,8 @@ def test_what_rooms_hand_each_other_has_a_type() -> None:
 
 def test_a_class_name_stands_for_one_thing() -> None:
     places: dict[str, list[str]] = defaultdict(list)
-    for name, tree in trees():
-        for node in ast.walk(tree):
+    for name, _ in trees():
+        for node in nodes(ROOT / name):
             if isinstance(node, ast.ClassDef):
                 places[node.name.lstrip("_")].append(f"{name}:{node.lineno}")
     assert {name: where for name, where in places.items() if len(where) > 1} == {}

@@ -67,6 +67,7 @@ def test_whoever_joins_later_fills_up_the_share_and_moves_nobody(customers, shar
         assert arms.holdout >= min(share * arms.size - 2, had + sum(stratum(c) == name for c in later)) - 1e-9
 
 
+@pytest.mark.slow  # much arithmetic
 def test_shares_stay_true_over_many_small_plans():
     customers = [f"C{i}" for i in range(2_000)]
     out: set[str] = set()

@@ -120,6 +120,7 @@ class Limited(FakeRest):
 
 
 @pytest.mark.parametrize("requests_per_second", [10, 40, None])
+@pytest.mark.slow  # many pushes
 def test_six_hundred_rows_land_behind_a_limit_of_ten_a_second(
     tmp_path: Path, requests_per_second: float | None
 ) -> None:

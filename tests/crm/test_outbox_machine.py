@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -117,7 +118,7 @@ class Pushes(RuleBasedStateMachine):
                 assert record.get("note") == self.notes.get(customer)
 
 
-TestPushes = Pushes.TestCase
+TestPushes = pytest.mark.slow(Pushes.TestCase)  # many pushes
 TestPushes.settings = settings(
     max_examples=20, stateful_step_count=14, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

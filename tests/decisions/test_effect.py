@@ -64,6 +64,7 @@ def test_evidence_of_other_numbers_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(("wrong", "tilt"), [(0.0, 1.0), (-0.7, 1.0), (0.5, 0.7)])
+@pytest.mark.slow  # much arithmetic
 def test_ninety_per_cent_ranges_cover_the_truth_even_where_the_probabilities_are_wrong(wrong, tilt) -> None:
     rng, hits, campaigns = np.random.default_rng(3), 0, 150
     for _ in range(campaigns):

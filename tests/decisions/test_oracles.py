@@ -12,6 +12,8 @@ from churn.decisions.experiment import holm, newcombe, wilson
 from churn.decisions.power import power_of
 from churn.decisions.survival import kaplan_meier
 
+pytestmark = pytest.mark.slow  # to import these libraries takes seconds
+
 COUNTS = [(150, 1_000, 60, 300), (3, 40, 9, 35), (0, 50, 4, 60), (900, 9_000, 130, 1_000)]
 
 

@@ -41,6 +41,7 @@ def test_the_published_example_holds_to_its_digits():
 
 @given(ranked())
 @settings(max_examples=25, deadline=None)
+@pytest.mark.slow  # much arithmetic
 def test_empc_equals_brute_force_integration(data):
     y, s = data
 

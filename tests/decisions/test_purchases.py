@@ -53,6 +53,7 @@ def simulated(model: BuyingModel, customers: int, seed: int) -> tuple[BuyingHist
     return BuyingHistory(again, last, known), later
 
 
+@pytest.mark.slow  # much arithmetic
 def test_a_fit_finds_the_numbers_that_customers_were_drawn_with_and_foretells_what_they_buy():
     seen, later = simulated(PUBLISHED, 6_000, 3)
     model = fit_buying(seen)
@@ -63,6 +64,7 @@ def test_a_fit_finds_the_numbers_that_customers_were_drawn_with_and_foretells_wh
     assert model.expected(seen, 39.0).sum() == pytest.approx(later.sum(), rel=0.1)
 
 
+@pytest.mark.slow  # much arithmetic
 def test_time_may_be_counted_in_days_as_well():
     seen, _ = simulated(PUBLISHED, 1_500, 4)
     days = BuyingHistory(seen.again, seen.last * 7, seen.known * 7)
@@ -83,6 +85,7 @@ def test_too_few_customers_teach_nothing():
 
 
 @pytest.mark.skipif(not CDNOW.is_file(), reason="the public data set is not on this machine")
+@pytest.mark.slow  # much arithmetic
 def test_of_all_customers_of_cdnow_the_fit_is_near_the_published_one_of_a_tenth_and_foretells_39_weeks():
     import polars as pl
 

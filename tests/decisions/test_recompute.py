@@ -120,6 +120,7 @@ def test_expected_values_are_those_of_the_simulation_exactly(
         (Economics(profit_model="incentive", incentive_cost=4.0, contact_cost=0.5), 60.0, ("threshold", 0.12), None),
     ],
 )
+@pytest.mark.slow  # much arithmetic
 def test_bands_agree_with_the_simulation_within_the_error_of_drawing(
     terms: Economics, value: float | None, cut: tuple[Mode, float | None], distinct: int | None
 ) -> None:
@@ -141,6 +142,7 @@ def test_bands_agree_with_the_simulation_within_the_error_of_drawing(
         assert one.profit_at_high == pytest.approx(two.profit_at_high, abs=0.06 * width)
 
 
+@pytest.mark.slow  # much arithmetic
 def test_the_band_holds_along_the_whole_curve() -> None:
     p, margin = customers(2, 4_000)
     terms = Economics(profit_model="incentive", incentive_cost=3.0)

@@ -46,6 +46,7 @@ def by_rows(p, y, value, economics, cuts, *, draws, value_range, seed=11):
 @pytest.mark.parametrize("is_known", [True, False], ids=["outcomes known", "outcomes drawn"])
 @pytest.mark.parametrize("model", ["case_study", "incentive"])
 @pytest.mark.parametrize("values", ["one value", "many values"])
+@pytest.mark.slow  # much arithmetic
 def test_cells_have_the_distribution_of_the_row_bootstrap(is_known, model, values):
     p, y, value = population(ties=True)
     economics = Economics(model, contact_cost=3, incentive_cost=4)
@@ -91,6 +92,7 @@ def test_picking_the_best_of_known_outcomes_is_optimistic_and_more_so_with_few()
     assert few.optimum.optimism / few.customers > many.optimum.optimism / many.customers
 
 
+@pytest.mark.slow  # much arithmetic
 def test_optimism_is_what_the_choice_loses_on_fresh_customers():
     gaps, told = [], []
     for seed in range(60):

@@ -39,6 +39,7 @@ def test_what_is_true_is_found_once_and_its_shadow_is_left_out() -> None:
     assert [i.money_at_risk for i in found.insights] == sorted((i.money_at_risk for i in found.insights), reverse=True)
 
 
+@pytest.mark.slow  # much arithmetic
 def test_pure_noise_yields_no_insight_in_nearly_all_worlds() -> None:
     # Holm holds the chance of a single false one at 5 %; of twenty worlds of noise more than three would be a fault.
     rng = np.random.default_rng(2)

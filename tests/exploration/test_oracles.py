@@ -19,6 +19,8 @@ from churn.exploration.redundancy import Said
 from churn.exploration.staying import survival_by_plan
 from tests.exploration.worlds import explored
 
+pytestmark = pytest.mark.slow  # to import these libraries takes seconds
+
 DAYS_PER_MONTH = 30.4375
 
 

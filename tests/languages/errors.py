@@ -16,6 +16,7 @@ from itertools import islice, product
 from pathlib import Path
 
 from tests import ROOT
+from tests.grammar import dotted, nodes, sources, syntax
 
 VALUE = re.compile("\x01(\\w*)\x02")  # stands for a value in a sentence, and names it
 _ROOTS = {"ChurnError", "ApiError", "ValueError"}  # validators raise ValueError, and settings say it as a ConfigError
@@ -53,16 +54,13 @@ class Module:
 @cache
 def modules() -> dict[str, Module]:
     """Return every module of churn by its dotted name."""
-    read = (_module(file) for file in sorted((ROOT / "churn").rglob("*.py")))
+    read = (_module(file) for file in sources())
     return {module.name: module for module in read}
 
 
 def _module(file: Path) -> Module:
-    path = file.relative_to(ROOT)
-    parts = path.with_suffix("").parts
-    name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-    module = Module(name, path.as_posix(), ast.parse(file.read_text(encoding="utf-8")))
-    for node in ast.walk(module.tree):
+    module = Module(dotted(file), file.relative_to(ROOT).as_posix(), syntax(file))
+    for node in nodes(file):
         if isinstance(node, ast.ImportFrom) and node.module:
             module.imported |= {alias.asname or alias.name: (node.module, alias.name) for alias in node.names}
         elif isinstance(node, Function):
@@ -97,7 +95,7 @@ def error_classes() -> frozenset[str]:
     defined = [
         (node.name, {base.id for base in node.bases if isinstance(base, ast.Name)})
         for module in modules().values()
-        for node in ast.walk(module.tree)
+        for node in nodes(ROOT / module.file)
         if isinstance(node, ast.ClassDef)
     ]
     while more := {name for name, bases in defined if bases & classes} - classes:
@@ -111,7 +109,7 @@ def error_sentences() -> dict[str, str]:
     sentences: dict[str, str] = {}
     for name in sorted(shown_modules()):
         module = modules()[name]
-        for call in (node for node in ast.walk(module.tree) if isinstance(node, ast.Call)):
+        for call in (node for node in nodes(ROOT / module.file) if isinstance(node, ast.Call)):
             for argument in _texts_of(call):
                 for text in resolved(module, argument):
                     sentences.setdefault(text, f"{module.file}:{argument.lineno}")
@@ -194,7 +192,7 @@ def _calls() -> dict[str, list[tuple[Module, ast.Call]]]:
     """Return all calls by the name that is called."""
     calls: defaultdict[str, list[tuple[Module, ast.Call]]] = defaultdict(list)
     for module in modules().values():
-        for node in ast.walk(module.tree):
+        for node in nodes(ROOT / module.file):
             if isinstance(node, ast.Call):
                 calls[_called(node)].append((module, node))
     return calls

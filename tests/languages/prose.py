@@ -10,6 +10,8 @@ import ast
 from collections.abc import Iterator
 from functools import cache
 
+from tests import ROOT
+from tests.grammar import nodes
 from tests.languages.errors import Module, error_classes, home_of, modules, resolved, shown_modules
 
 PROSE = frozenset(
@@ -30,7 +32,7 @@ def recorded_sentences() -> dict[str, str]:
         if name.startswith(_WRITES_FOR_TERMINALS):
             continue
         module = modules()[name]
-        for call in (node for node in ast.walk(module.tree) if isinstance(node, ast.Call)):
+        for call in (node for node in nodes(ROOT / module.file) if isinstance(node, ast.Call)):
             for argument in _prose_of(call):
                 for there, part in _parts(module, argument):
                     for text in resolved(there, part):
@@ -48,7 +50,7 @@ def _fields() -> dict[str, list[str]]:
             if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
         ]
         for module in modules().values()
-        for node in ast.walk(module.tree)
+        for node in nodes(ROOT / module.file)
         if isinstance(node, ast.ClassDef)
     }
 

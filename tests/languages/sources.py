@@ -12,6 +12,7 @@ from jinja2.ext import babel_extract
 from pydantic_core._pydantic_core import list_all_errors
 
 from tests import ROOT
+from tests.grammar import nodes, sources
 
 KEYWORDS = ("tr", "tr_html", "N_", "trn", "trc")  # the functions that mark sentences
 MARK = re.compile(r"\{(\w*)\}")
@@ -24,8 +25,8 @@ Marked = tuple[str, str | tuple[str, str]]  # what a word means here, or nothing
 def marked() -> dict[Marked, str]:
     """Return every marked sentence with the file that holds it."""
     sentences: dict[Marked, str] = {}
-    for file in sorted((ROOT / "churn").rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):  # by its grammar: also inside of f-strings
+    for file in sources():
+        for node in nodes(file):  # by its grammar: also inside of f-strings
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KEYWORDS:
                 texts = tuple(arg.value if isinstance(arg, ast.Constant) else None for arg in node.args)
                 _keep(sentences, node.func.id, texts, file)
@@ -51,7 +52,7 @@ def _keep(sentences: dict[Marked, str], keyword: object, texts: object, file: Pa
 @cache
 def written() -> frozenset[tuple[str, ...]]:
     """Return the words, and all words three by three, of the texts in modules, SQL files and reports that recorded sentences are made of."""
-    texts = [text for file in sorted((ROOT / "churn").rglob("*.py")) for text in _constants(file)]
+    texts = [text for file in sources() for text in _constants(file)]
     sql = [file.read_text(encoding="utf-8") for file in sorted((ROOT / "sql").rglob("*.sql"))]
     phrases = [phrase for text in sql for phrase in re.findall(r'"([^"\n]*)"', text)]
     for phrase in phrases:
@@ -72,6 +73,6 @@ def words_of(text: str) -> list[str]:
 
 
 def _constants(file: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in nodes(file):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value

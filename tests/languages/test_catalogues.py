@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,13 @@ from churn.languages.words import speaking
 from churn.warehouse import load_models
 from tests.languages.sources import MARK, Marked, marked, words_of, written
 
+pytestmark = pytest.mark.xdist_group("sources")  # parsed once, see tests.grammar
+
 OTHERS = [code for code in languages() if code != ENGLISH]
 TAG = re.compile(r"<(/?\w+)[^>]*>")
 
 
+@cache
 def entries(code: str) -> Catalog:
     with (FOLDER / f"{code}.po").open("rb") as file:
         return read_po(file, locale=code)

@@ -18,6 +18,8 @@ from churn.languages.recorded import is_known, recorded
 from churn.languages.words import speaking
 from tests.languages.errors import VALUE, error_sentences, shown_modules
 
+pytestmark = pytest.mark.xdist_group("sources")  # parsed once, see tests.grammar
+
 OTHERS = [code for code in languages() if code != ENGLISH]
 SAMPLES = (
     "7",

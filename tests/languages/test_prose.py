@@ -13,6 +13,8 @@ from tests.languages.errors import VALUE
 from tests.languages.prose import PROSE, recorded_sentences
 from tests.languages.test_errors import ANOTHER, SAMPLES, is_sentence
 
+pytestmark = pytest.mark.xdist_group("sources")  # parsed once, see tests.grammar
+
 OTHERS = [code for code in languages() if code != ENGLISH]
 BEFORE = re.compile(r"^\x01\w*\x02 (?=[A-Z])")  # a sentence before this one that is written elsewhere
 CODE = re.compile(r"[a-z]+(?:[_ ][a-z]+){1,2}")  # the name of a method or a verdict: pages have their own words for it

@@ -133,6 +133,7 @@ def test_no_limit_is_broken_and_the_bound_holds(world):
 
 
 @given(worlds())
+@pytest.mark.slow  # much arithmetic
 def test_the_bound_is_that_of_another_solver(world):
     if world.pairs()[0].size:
         assert world.allocate().bound == pytest.approx(world.relaxed(), rel=1e-9, abs=1e-9)
@@ -145,6 +146,7 @@ def test_few_customers_get_the_very_best_choice(world):
 
 
 @given(worlds(), st.integers(1, 40))
+@pytest.mark.slow  # much arithmetic
 def test_more_budget_never_earns_less(world, more):
     budget = world.limits.get("budget", 5.0)
     little, much = world.allocate(budget=budget), world.allocate(budget=budget + more / 4)
@@ -168,6 +170,7 @@ def test_it_is_never_worse_than_one_offer_dealt_out_greedily(world):
 
 
 @given(worlds(), st.permutations(range(3)))
+@pytest.mark.slow  # much arithmetic
 def test_the_order_of_offers_changes_nothing_but_ties(world, order):
     k = world.profit.shape[1]
     order = [j for j in order if j < k]
@@ -181,6 +184,7 @@ def test_the_order_of_offers_changes_nothing_but_ties(world, order):
 
 @pytest.mark.parametrize("own_costs", [True, False], ids=["own costs", "price list"])
 @pytest.mark.parametrize("digits", [None, 2], ids=["all different", "many alike"])
+@pytest.mark.slow  # much arithmetic
 def test_thousands_are_as_near_the_bound_as_said_and_the_bound_is_exact(own_costs, digits):
     world = large(2_500, own_costs=own_costs, digits=digits)
     found = world.allocate()
@@ -189,6 +193,7 @@ def test_thousands_are_as_near_the_bound_as_said_and_the_bound_is_exact(own_cost
     assert found.gap < 3e-3
 
 
+@pytest.mark.slow  # much arithmetic
 def test_samples_of_many_customers_lead_to_the_same_bound(monkeypatch):
     world = large(5_000, seed=3)
     monkeypatch.setattr("churn.decisions.allocation.prices.SAMPLE", 1_000)

@@ -31,6 +31,7 @@ def test_what_is_no_amount_is_told_and_left_out(text: str) -> None:
 @given(
     query=st.dictionaries(st.sampled_from(["cut", "budget", "months", "success_percent", "value", "margin"]), st.text())
 )
+@pytest.mark.slow  # much arithmetic
 def test_no_address_is_too_strange(query: dict[str, str]) -> None:
     assert read_question(query).cut in MODES
 

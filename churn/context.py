@@ -104,7 +104,10 @@ class Context:
         return replace(self, clock=lambda: midnight + (self.clock() - began))
 
     def speaking(self, language: str | None = None) -> AbstractContextManager[None]:
-        """Speak `language`, or the company's, while something is written that people read. Raises ConfigError for one without words."""
+        """Speak `language`, or the company's, while something is written that people read; ask for it before long work.
+
+        Raises ConfigError for one without words at once, not where the block begins.
+        """
         if language is not None and language not in languages():
             known = ", ".join(languages())
             raise ConfigError(

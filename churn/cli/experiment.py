@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from churn.cli.common import Session, command
+from churn.cli.options import LanguageOption
 from churn.cli.tables import facts, line, percent, table
 from churn.reports.experiment import policy_rows
 from churn.views.experiments import experiment, experiments
@@ -102,6 +103,7 @@ def analyse(
         list[str] | None,
         typer.Option(help="Candidate inside; repeat. Default: logistic_regression, random_forest, xgboost."),
     ] = None,
+    language: LanguageOption = None,
 ) -> None:
     """Analyse a finished experiment; `churn experiment FILE` is enough.
 
@@ -124,7 +126,7 @@ def analyse(
         options=options_of(option),
         name=name,
     )
-    analysed = analyse_experiment(session.context, asked_for, learners=learner, bases=base)
+    analysed = analyse_experiment(session.context, asked_for, learners=learner, bases=base, language=language)
 
     def render() -> None:
         _show(analysed.document)

@@ -117,6 +117,7 @@ def simulate(
     """
     if out is not None:
         check_ending(out)
+    session.context.speaking(language)  # a language without words is refused before the draws
     request = SimulationRequest(
         **asdict(terms),
         campaign=campaign,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from churn.cli.common import Session, command
+from churn.cli.options import LanguageOption
 from churn.cli.tables import facts, line, percent, table
 from churn.documents.uplift import DecileEffect, UsedCustomers
 from churn.workflows.learn_uplift import LearntUplift, learn_uplift
@@ -35,12 +36,13 @@ def uplift(
             help="File for the customers with their uplift, and why to leave some alone: .csv, .parquet, .xlsx."
         ),
     ] = None,
+    language: LanguageOption = None,
 ) -> None:
     """Learn whom contact persuades: uplift out of fold, its Qini with an interval, who is better left alone.
 
     Of an experiment in a file: `churn experiment FILE`.
     """
-    learnt = learn_uplift(session.context, campaign, learners=learner, bases=base, out=out)
+    learnt = learn_uplift(session.context, campaign, learners=learner, bases=base, out=out, language=language)
     files = {"page": learnt.page, "bundle": learnt.bundle, "list": learnt.list_file}
     session.show({**learnt.document.as_json(), **files}, lambda: _show(learnt))
 

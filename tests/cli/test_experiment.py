@@ -26,13 +26,14 @@ def test_an_experiment_is_told_as_a_verdict_figures_and_a_page_and_applied(trial
     pl.read_csv(trial).rename({"is_treated": "arm", "is_retained": "stayed"}).write_csv(renamed)
     done = call(
         "experiment", str(renamed), "--treatment", "arm", "--control", "0", "--outcome", "stayed", "--value", "50",
-        "--cost", "1", "--planned-share", "0.5", *QUICK, *home, cwd=trial.parent,
+        "--cost", "1", "--planned-share", "0.5", "--language", "de", *QUICK, *home, cwd=trial.parent,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("It works: `stayed` changes by +")
     assert "What each policy brings" in done.stdout
     assert "Effect by tenth of predicted effect, in points of more `stayed`" in done.stdout
-    assert (trial.parent / "home" / "reports" / "experiment-b_stayed.html").is_file()
+    page = (trial.parent / "home" / "reports" / "experiment-b_stayed.html").read_text(encoding="utf-8")
+    assert '<html lang="de"' in page
     shown = call("experiment", "show", "b_stayed", "--json", *home, cwd=trial.parent)
     assert json.loads(shown.stdout)["verdict"] == "works"
     applied = call("experiment", "apply", "b_stayed", str(renamed), "--out", "list.csv", *home, cwd=trial.parent)
@@ -48,6 +49,7 @@ def test_an_experiment_is_told_as_a_verdict_figures_and_a_page_and_applied(trial
         (("trial.csv", "--treatment", "plan", "--control", "gold", "--outcome", "is_retained"), "not said which arm"),
         (("apply", "nothing", "trial.csv", "--out", "x.pdf"), "cannot write `.pdf`"),
         (("trial.csv", *COLUMNS, "--option", "delim"), "`delim` is no NAME=VALUE"),
+        (("trial.csv", *COLUMNS, "--language", "xx"), "no words for the language `xx`"),
     ],
 )
 def test_wrong_usage_ends_with_2_and_says_why(trial: Path, arguments: tuple[str, ...], message: str) -> None:

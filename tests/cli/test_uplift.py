@@ -13,6 +13,7 @@ from tests.company import call
     [
         (("never_planned",), "nobody was assigned to it yet"),
         (("never_planned", "--out", "x.pdf"), "cannot write `.pdf`"),
+        (("never_planned", "--language", "xx"), "no words for the language `xx`"),
     ],
 )
 def test_wrong_usage_ends_with_2_and_says_why(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:

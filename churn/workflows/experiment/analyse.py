@@ -79,12 +79,16 @@ def analyse_experiment(
     *,
     learners: Sequence[str] | None = None,
     bases: Sequence[str] | None = None,
+    language: str | None = None,
 ) -> AnalysedExperiment:
     """Analyse an experiment in a file, keep the finding and the model of its policy, and write the page.
 
-    None of `learners` or `bases` stands for all that are tried by themselves. Raises ConfigError for a wrong file, column,
+    The page is in `language`, by default the company's.
+
+    None of `learners` or `bases` stands for all that are tried by themselves. Raises ConfigError for a wrong file, column, language,
     option or name, ContractBroken for rows that cannot be compared, CampaignError where an arm is empty.
     """
+    spoken = context.speaking(language)
     began = time.monotonic()
     with context.recorded("experiment", context.today):
         context.progress.step("Reading the experiment", 0.0)
@@ -146,7 +150,7 @@ def analyse_experiment(
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / DOCUMENT, json.dumps(document.as_json(), indent=1, ensure_ascii=False) + "\n")
     page = context.settings.reports_path / f"experiment-{document.name}.html"
-    with context.speaking():
+    with spoken:
         write_text(page, render_experiment(document, home=context.settings.home))
     return AnalysedExperiment(document, page)
 

@@ -63,12 +63,13 @@ def explore_data(
     An `out` that ends with .xlsx takes the tables, and the page goes where it goes without. The page is in `language`,
     by default the company's.
 
-    Outcomes count as far as they were known on that day. Raises ConfigError for a date the data do not reach or a wrong
-    ending, NotEnoughData when nothing is loaded or nobody is a customer on that date.
+    Outcomes count as far as they were known on that day. Raises ConfigError for a date the data do not reach, a wrong
+    ending, or a language without words, NotEnoughData when nothing is loaded or nobody is a customer on that date.
     """
     if out is not None:
         check_ending(out, ENDINGS, where="--out")
     tables = out if out is not None and out.suffix == WORKBOOK else None
+    spoken = context.speaking(language)
     began = time.monotonic()
     home = context.settings.home
     page = out if out is not None and tables is None else home / "reports" / "exploration.html"
@@ -80,7 +81,7 @@ def explore_data(
             table = read_table(context, warehouse, models, policy)
             document = read_document(context, warehouse, models, policy, table, day)
         context.progress.step("Drawing the page")
-        with context.speaking(language):
+        with spoken:
             write_text(files.page, render_exploration(document, home=home))
         seconds = ExplorationSeconds(features=round(built - began, 3), exploring=round(time.monotonic() - built, 3))
         document = document.model_copy(update={"seconds": seconds})

@@ -71,14 +71,17 @@ def learn_uplift(
     learners: Sequence[str] | None = None,
     bases: Sequence[str] | None = None,
     out: Path | None = None,
+    language: str | None = None,
 ) -> LearntUplift:
     """Learn uplift from `campaign`, keep the model, and write the page; `out` takes the customers of today.
 
-    Raises CampaignError when nobody was assigned to it or nobody was left alone, NotEnoughData when outcomes are not
-    mature yet (saying when they are) or too few.
+    The page is in `language`, by default the company's. Raises ConfigError for a wrong ending or a language without words,
+    CampaignError when nobody was assigned to it or nobody was left alone, NotEnoughData when outcomes are not mature yet
+    (saying when they are) or too few.
     """
     if out is not None:
         check_ending(out, TABLES)
+    spoken = context.speaking(language)
     began = time.monotonic()
     with (
         context.recorded("learn_uplift", context.today),
@@ -101,7 +104,8 @@ def learn_uplift(
             alone = int(listed["do_not_contact"].is_not_null().sum())
             to_leave = CustomersToLeave(customers=alone, of=listed.height, snapshot_date=day)
     document = document.model_copy(update={"do_not_contact": to_leave, "seconds": time.monotonic() - began})
-    page = write_page(context, document)
+    with spoken:
+        page = write_page(context, document)
     file = None
     if out is not None and listed is not None:
         file = write_frame(out, listed, currency=context.settings.business.currency, sheet="Customers")

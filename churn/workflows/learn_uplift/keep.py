@@ -112,7 +112,6 @@ def _root(context: Context) -> Path:
 
 
 def write_page(context: Context, document: UpliftDocument) -> Path:
-    """Write the self-contained page to reports/uplift-CAMPAIGN.html, in the company's language. Raises ResourceError."""
+    """Write the self-contained page to reports/uplift-CAMPAIGN.html, in the language spoken. Raises ResourceError."""
     path = context.settings.reports_path / f"uplift-{document.campaign}.html"
-    with context.speaking():
-        return write_text(path, render_uplift(document, home=context.settings.home))
+    return write_text(path, render_uplift(document, home=context.settings.home))

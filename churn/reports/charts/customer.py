@@ -10,7 +10,7 @@ from churn.languages.words import N_, tr, within
 from churn.reports.charts.svg import WIDE, Figure, both, color, styled
 from churn.wording import percent, signed
 
-_LABEL = {True: 46, False: 22}  # characters of a reason on one line, wide and narrow
+_LABEL = {True: (46, 2), False: (22, 4)}  # characters of a reason on one line, and its lines at most: wide and narrow
 _WHOLE = 920  # the history has the full width of the page, so that its text is as large as the text beside it
 
 
@@ -135,10 +135,12 @@ def _waterfall(rows: Sequence[Mapping[str, Any]], width: int) -> Any:
 
     is_wide = width == WIDE
     values = [
-        {**row, "place": place, "words": _wrapped(row["text"], _LABEL[is_wide])} for place, row in enumerate(rows)
+        {**row, "place": place, "words": _wrapped(row["text"], *_LABEL[is_wide])} for place, row in enumerate(rows)
     ]
+    tallest = max(row["words"].count("|") for row in values) + 1
     reach = max(max(row["start"], row["end"]) for row in rows)
     lowest = min(0.0, *(min(row["start"], row["end"]) for row in rows))
+    words = _nested([row["words"] for row in values])
     base = alt.Chart(alt.Data(values=values))
     y = alt.Y(
         "place:O",
@@ -148,7 +150,8 @@ def _waterfall(rows: Sequence[Mapping[str, Any]], width: int) -> Any:
             ticks=False,
             labelLimit=340,
             labelPadding=8,
-            labelExpr="split(" + _nested([row["words"] for row in values]) + ", '|')",
+            labelExpr=f"split({words}, '|')",
+            labelOffset={"expr": f"-7.5 * (length(split({words}, '|')) - 1)"},  # lines grow downwards from the middle
         ),
         scale=alt.Scale(paddingInner=0.3),
     )
@@ -175,7 +178,7 @@ def _waterfall(rows: Sequence[Mapping[str, Any]], width: int) -> Any:
     )
     return styled(
         alt.layer(bars, labels.encode(y=y, x="right:Q", text="label:N")).properties(
-            width=width - (400 if is_wide else 190), height=38 * len(rows)
+            width=width - (400 if is_wide else 190), height=max(38, 15 * tallest + 4) * len(rows)
         )
     )
 
@@ -215,11 +218,11 @@ def _usage_bars(rows: Sequence[Mapping[str, Any]], width: int) -> Any:
     return styled(bars.properties(width=width - (280 if width == WIDE else 72), height=150))
 
 
-def _wrapped(text: str, limit: int) -> str:
-    """Return `text` on two lines at most, parted by a bar."""
+def _wrapped(text: str, limit: int, most: int) -> str:
+    """Return `text` on `most` lines of `limit` characters, parted by a bar; what does not fit is left out, and a sign says so."""
     lines = textwrap.wrap(text.replace("|", "/"), limit) or [""]
-    if len(lines) > 2:
-        lines = [lines[0], lines[1][: limit - 1].rstrip() + "…"]
+    if len(lines) > most:
+        lines = [*lines[: most - 1], lines[most - 1][: limit - 1].rstrip() + "…"]
     return "|".join(lines)
 
 

@@ -15,8 +15,9 @@ from tests.accounts.sso.canaille_server import CLIENT, SECRET
 from tests.accounts.sso.real_providers import GLEWLWYD, allow_at_glewlwyd, glewlwyd
 from tests.ports import free_port
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 @pytest.mark.skipif(GLEWLWYD is None, reason="needs Debian's package glewlwyd")
 def test_glewlwyd_signs_a_person_in_whose_groups_decide(tmp_path):
     with glewlwyd(free_port(), "http://testserver", tmp_path) as issuer:

@@ -18,23 +18,25 @@ months as (
 -- The spans of a customer do not overlap: at each month's beginning at most one of them runs.
 present as (
     select
-        cast(date_trunc('month', span_started_at) + interval 1 month as date) as first_month,
-        cast(date_trunc('month', coalesce(lost_at, stopped_at, timestamp '9000-01-01')) as date) as last_month,
-        lost_at,
-        churn_kind,
-        coalesce(cast(monthly_fee as decimal(18, 2)), 0) as monthly_fee
-    from snapshots.spans
-    where
-        date_trunc('month', span_started_at)
-        < date_trunc('month', coalesce(lost_at, stopped_at, timestamp '9000-01-01'))
+        t.first_month,
+        t.last_month,
+        t.monthly_fee,
+        cast(t.first_month = date_trunc('month', s.span_started_at) + interval 1 month as integer) as is_first,
+        cast(
+            t.last_month = date_trunc('month', coalesce(s.lost_at, s.stopped_at, timestamp '9000-01-01')) as integer
+        ) as is_last,
+        s.lost_at,
+        s.churn_kind
+    from snapshots.span_terms as t
+    inner join snapshots.spans as s on t.customer_id = s.customer_id and t.span_number = s.span_number
 ),
 
 changes as (
     select month, 0 as customers, cast(0 as decimal(18, 2)) as revenue from months
     union all
-    select first_month as month, 1 as customers, monthly_fee as revenue from present
+    select first_month as month, is_first as customers, monthly_fee as revenue from present
     union all
-    select cast(last_month + interval 1 month as date) as month, -1 as customers, -monthly_fee as revenue
+    select cast(last_month + interval 1 month as date) as month, -is_last as customers, -monthly_fee as revenue
     from present
     where last_month < date '9000-01-01'
 ),
@@ -61,7 +63,7 @@ lost as (
         count(*) filter (where churn_kind = 'involuntary') as involuntary,
         sum(monthly_fee) as revenue_lost
     from present
-    where lost_at is not null
+    where is_last = 1 and lost_at is not null
     group by last_month
 )
 
@@ -71,8 +73,8 @@ select
     coalesce(l.voluntary, 0) as voluntary_churners,  -- Those of them who left by their own decision.
     coalesce(l.involuntary, 0) as involuntary_churners,  -- Those of them lost to failed payments.
     1.0 * (coalesce(l.voluntary, 0) + coalesce(l.involuntary, 0)) / r.customers as churn_rate,  -- Share of them lost, 0 to 1.
-    cast(r.revenue as double) as monthly_revenue,  -- What they paid per month.
-    cast(coalesce(l.revenue_lost, 0) as double) as monthly_revenue_lost  -- What those lost had paid per month.
+    cast(r.revenue as double) as monthly_revenue,  -- What they paid per month then, by the fees known then.
+    cast(coalesce(l.revenue_lost, 0) as double) as monthly_revenue_lost  -- What those lost had paid per month as it began.
 from months as m
 inner join running as r on m.month = r.month
 left join lost as l on m.month = l.month

@@ -7,6 +7,8 @@ from datetime import date
 from churn.warehouse.models.build import build as build_models
 from tests.worlds import World, at, build, shipped_models
 
+MARTS = ("marts.churn_by_month", "marts.months_by_segment")
+
 
 def test_churn_by_month_counts_those_a_month_began_with_and_why_they_left() -> None:
     world = (
@@ -21,7 +23,7 @@ def test_churn_by_month_counts_those_a_month_began_with_and_why_they_left() -> N
     )
     with world.warehouse() as warehouse:
         build(warehouse, "2024-02-01", cutoff=at("2024-05-01"))
-        build_models(warehouse, shipped_models(), schemas=["marts"])
+        build_models(warehouse, shipped_models(), schemas=["snapshots", "marts"], names=MARTS)
         assert warehouse.rows("select * from marts.churn_by_month") == [
             (date(2024, 2, 1), 4, 1, 0, 0.25, 100.0, 20.0),
             (date(2024, 3, 1), 2, 0, 1, 0.5, 40.0, 30.0),
@@ -39,7 +41,7 @@ def test_whoever_has_several_products_pays_for_all_that_run() -> None:
     world.subscription("moves up", "2024-01-22", fee=30)
     with world.warehouse() as warehouse:
         build(warehouse, "2024-02-01", cutoff=at("2024-05-01"))
-        build_models(warehouse, shipped_models(), schemas=["marts"])
+        build_models(warehouse, shipped_models(), schemas=["snapshots", "marts"], names=MARTS)
         assert warehouse.rows("select * from marts.churn_by_month") == [
             (date(2024, 2, 1), 4, 2, 0, 0.5, 60 + 50 + 60 + 30, 50 + 60),
             (date(2024, 3, 1), 2, 0, 0, 0.0, 60 + 30, 0),
@@ -101,7 +103,7 @@ def test_every_cut_by_segment_adds_up_to_churn_by_month_to_the_cent() -> None:
     world.subscription("comes late", "2024-03-05", fee=50.5)
     with world.warehouse() as warehouse:
         build(warehouse, "2024-02-01", cutoff=at("2024-08-01"))
-        build_models(warehouse, shipped_models(), schemas=["marts"])
+        build_models(warehouse, shipped_models(), schemas=["snapshots", "marts"], names=MARTS)
         told = warehouse.rows(
             "select month, customers, voluntary_churners, involuntary_churners, monthly_revenue, monthly_revenue_lost "
             "from marts.churn_by_month"

@@ -1,46 +1,37 @@
-"""Cuts tables by customer: the driver writes their rows, tasks sort each part into buckets by a hash of the customer's id.
+"""Cuts tables by customer: the driver writes their rows into files of buckets, by a hash of the customer's id.
 
-A large table is cut month by month: of the months that a build can see, those whose rows are others than before. A part
-needs no shuffle between machines: whoever works on it writes the files of all buckets, sorted by time.
+A large table is cut month by month: of the months that a build can see, those whose rows are others than before. The
+rows leave the driver once, as the files that tasks read: writing them whole first, for tasks to cut, takes twice as long.
 """
 
 from __future__ import annotations
 
+import json
 import re
-import tempfile
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from churn.config import ResourceSettings
-from churn.distributed.buckets import TaskReport, report_of, run_buckets
-from churn.distributed.hashing import buckets_of
+from churn.distributed.buckets import DONE
 from churn.distributed.months import month_of, within
 from churn.distributed.place import Place
-from churn.distributed.tables import AS_PARQUET, CUSTOMER, FiledTable, sql_name
+from churn.distributed.tables import CUSTOMER, FiledTable, sql_name
 from churn.distributed.work import WorkFolder, digest
 from churn.errors import ConfigError
 from churn.progress import Progress
 from churn.warehouse import Warehouse
-from churn.warehouse.connection import literal, quoted
+from churn.warehouse.connection import quoted
 from churn.warehouse.facts.parts import count
-from churn.warehouse.opening import open_warehouse
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 MONTHLY_FROM: Final = 1_000_000  # rows
 _ALL: Final = "0"
 _MONTH: Final = month_of("occurred_at")
 _FOLDER: Final = re.compile(r"part=(-?\d+)-\w+")
-_TIMES: Final = ("occurred_at", "month", "known_from", "snapshot_date")
 _FETCHES: Final = 8  # at once
-_MEMORY: Final = (
-    "150MB"  # of DuckDB: eight million rows into a thousand buckets took no more, and a month little longer
-)
+_OPEN_FILES: Final = 512  # at once; a process may open 1,024 as a rule
 
 
 @dataclass(frozen=True)
@@ -86,34 +77,6 @@ class CutTable:
 
 
 @dataclass(frozen=True)
-class CutTask:
-    """Sorts the rows of a part, which lie in a folder by its name, into files of their buckets, each in order of time."""
-
-    written: Mapping[str, Place]
-    times: Mapping[str, str | None]
-    buckets: int
-    resources: ResourceSettings
-
-    def __call__(self, part: str, folder: Path) -> None:
-        """Write `bucket=N/....parquet` for each bucket that has rows."""
-        import polars as pl
-
-        with tempfile.TemporaryDirectory(prefix="churn-cut-", ignore_cleanup_errors=True) as scratch:
-            bounds = {"temp_directory": Path(scratch) / "spill", "memory_limit": _MEMORY}
-            resources = self.resources.model_copy(update=bounds)
-            with open_warehouse(None, holder=f"part {part}", resources=resources) as warehouse:
-                files = literal(str(self.written[part].here(Path(scratch)) / "*.parquet"))
-                rows = f"read_parquet({files}, hive_partitioning = false)"
-                ids = warehouse.frame(f"select distinct {CUSTOMER} from {rows}")[CUSTOMER]
-                warehouse.write("cut.owners", pl.DataFrame({"owner": ids, "bucket": buckets_of(ids, self.buckets)}))
-                order = ", ".join(name for name in ("bucket", self.times[part]) if name is not None)
-                warehouse.execute(
-                    f"copy (select r.*, o.bucket from {rows} as r join cut.owners as o on o.owner is not distinct from"
-                    f" r.{CUSTOMER} order by {order}) to {literal(str(folder))} ({AS_PARQUET}, partition_by (bucket))"
-                )
-
-
-@dataclass(frozen=True)
 class _CutPlan:
     """A table that is to be cut: the SQL that numbers its parts, and what stands for the rows of each that a build can see.
 
@@ -141,15 +104,9 @@ class _CutPlan:
 
 
 def cut_tables(
-    session: SparkSession,
-    warehouse: Warehouse,
-    seen: Mapping[str, frozenset[int] | None],
-    work: WorkFolder,
-    *,
-    resources: ResourceSettings,
-    progress: Progress,
-) -> tuple[tuple[CutTable, ...], tuple[TaskReport, ...]]:
-    """Return the tables `schema.table` cut into buckets, and how the tasks went; what was cut of the same rows before is not cut again.
+    warehouse: Warehouse, seen: Mapping[str, frozenset[int] | None], work: WorkFolder, *, progress: Progress
+) -> tuple[CutTable, ...]:
+    """Return the tables `schema.table` cut into buckets; what was cut of the same rows before is not cut again.
 
     `seen` names the tables, and of each the months that are asked for, None for all.
 
@@ -157,28 +114,18 @@ def cut_tables(
     """
     below = work.place / "cut"
     plans = [_planned(warehouse, name, months, work) for name, months in seen.items()]
-    reports: dict[str, TaskReport] = {}
-    written: dict[str, Place] = {}
-    times: dict[str, str | None] = {}
     (work.place / "whole").remove()  # of a run that was killed
+    tables = []
     for plan in plans:
-        known = {part: report_of(below, plan.unit(part)) for part in plan.parts}
-        reports |= {plan.unit(part): report for part, report in known.items() if report is not None}
-        missing = [part for part, report in known.items() if report is None]
+        parts = {number: part for number in plan.parts if (part := _known(below / plan.unit(number))) is not None}
+        missing = sorted(plan.parts.keys() - parts.keys())
         if missing:
             progress.step(f"Cutting {plan.table.name} by customer")
-            place = _write(warehouse, plan, missing, work)
-            time = next((column for name in _TIMES if (column := plan.table.in_file(name)) is not None), None)
-            written |= {plan.unit(part): place / f"part={part}" for part in missing}
-            times |= {plan.unit(part): time for part in missing}
-    done: tuple[TaskReport, ...] = ()
-    if written:
-        task = CutTask(written, times, work.buckets, resources)
-        done = run_buckets(session, task, below, list(written), message="Cutting by customer", progress=progress)
-        reports |= {report.bucket: report for report in done}
-        (work.place / "whole").remove()
+            parts |= dict(_cut(warehouse, plan, missing, below, work))
+        tables.append(_cut_table(warehouse, plan, parts))
+    (work.place / "whole").remove()
     _prune(below, plans)
-    return tuple(_cut_table(warehouse, plan, below, reports) for plan in plans), done
+    return tuple(tables)
 
 
 def _planned(warehouse: Warehouse, name: str, months: frozenset[int] | None, work: WorkFolder) -> _CutPlan:
@@ -198,14 +145,40 @@ def _planned(warehouse: Warehouse, name: str, months: frozenset[int] | None, wor
     return _CutPlan(table, period, parts, rows, months)
 
 
-def _write(warehouse: Warehouse, plan: _CutPlan, missing: Collection[int], work: WorkFolder) -> Place:
-    """Write the rows of the parts that are missing, each part in a folder by its name."""
-    place = work.place / "whole" / uuid.uuid4().hex[:8]
-    is_all = plan.months is None and len(missing) == len(plan.parts)
-    where = "" if is_all else within("occurred_at", frozenset(missing))
-    with place.writing() as folder:
-        plan.table.write(warehouse, folder, part=plan.period, where=where)
-    return place
+def _cut(
+    warehouse: Warehouse, plan: _CutPlan, missing: Collection[int], below: Place, work: WorkFolder
+) -> Iterator[tuple[int, CutPart]]:
+    """Write the parts that are missing into files of their buckets, as many parts at once as files may be open."""
+    left, at_once = sorted(missing), max(1, _OPEN_FILES // work.buckets)
+    warehouse.execute(f"set partitioned_write_max_open_files = {_OPEN_FILES}")
+    while left:
+        chosen, left = left[:at_once], left[at_once:]
+        is_all = plan.months is None and len(chosen) == len(plan.parts)
+        where = "" if is_all else within("occurred_at", frozenset(chosen))
+        columns = {"part": plan.period, "bucket": f"hash({quoted(CUSTOMER)}) % {work.buckets}"}
+        with (work.place / "whole" / uuid.uuid4().hex[:8]).scratch() as folder:
+            plan.table.write(warehouse, folder, parts=columns, where=where)
+            for number in chosen:
+                yield number, _published(folder / f"part={number}", below / plan.unit(number))
+
+
+def _published(folder: Path, unit: Place) -> CutPart:
+    """Hand over the files of a part, and then say that they are there."""
+    files = tuple(sorted(str(path.relative_to(folder)) for path in folder.rglob("*.parquet")))
+    name = f"try-{uuid.uuid4().hex[:8]}"
+    unit.remove()  # what a run left that was killed before it could say so
+    (unit / name).take(folder)
+    (unit / DONE).publish(json.dumps({"folder": name, "files": files}))
+    return CutPart(unit / name, files)
+
+
+def _known(unit: Place) -> CutPart | None:
+    """Return the part that was cut; None where it was not, or its note is damaged."""
+    try:
+        note = json.loads((unit / DONE).read() or "")
+        return CutPart(unit / str(note["folder"]), tuple(note["files"]))
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def _prune(below: Place, plans: Sequence[_CutPlan]) -> None:
@@ -222,7 +195,7 @@ def _prune(below: Place, plans: Sequence[_CutPlan]) -> None:
                 (below / name / folder).remove()
 
 
-def _cut_table(warehouse: Warehouse, plan: _CutPlan, below: Place, reports: Mapping[str, TaskReport]) -> CutTable:
+def _cut_table(warehouse: Warehouse, plan: _CutPlan, parts: Mapping[int, CutPart]) -> CutTable:
     name = plan.table.name
     schema, _, short = name.partition(".")
     is_view = bool(
@@ -232,6 +205,5 @@ def _cut_table(warehouse: Warehouse, plan: _CutPlan, below: Place, reports: Mapp
     if name == "staging.customer_snapshots":
         (day,) = warehouse.rows(f"select max(snapshot_date) from {sql_name(name)}")[0]
         newest = day and f"{day}"
-    cut = [reports[plan.unit(part)] for part in sorted(plan.parts, key=lambda part: plan.parts[part])]
-    parts = tuple(CutPart(report.place(below), report.files) for report in cut)
-    return CutTable(plan.table, parts, plan.rows, is_view, newest)
+    in_order = sorted(plan.parts, key=lambda number: plan.parts[number])
+    return CutTable(plan.table, tuple(parts[number] for number in in_order), plan.rows, is_view, newest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -72,10 +73,10 @@ class SparkEngine:
         session, work = open_session(self.settings.engine), self._work()
         buckets = [str(bucket) for bucket in range(work.buckets)]
         with self._recorded("spark_cut", None, buckets):
-            cut, reports = cut_tables(
-                session, warehouse, seen, work, resources=self._resources(session), progress=progress
-            )
-            self._note("spark_cut", reports)
+            began, cpu = time.monotonic(), time.process_time()
+            cut = cut_tables(warehouse, seen, work, progress=progress)
+            taken = {"seconds": time.monotonic() - began, "cpu_seconds": time.process_time() - cpu}
+            self.log.note("spark_cut", **{name: round(value, 3) for name, value in taken.items()})
         whole = [FiledTable.of(warehouse, name) for name in WHOLE]
         sql = [f"{name}\n{models[name].sql}" for name in plan.built]
         states = [str(name) for table in cut for name in (table.table, *(part.place for part in table.parts))]

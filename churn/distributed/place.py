@@ -119,6 +119,27 @@ class Place:
             yield Path(folder)
             self._put(Path(folder))
 
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Give a folder of this machine for what is to be taken to places beside this one; it is gone when the block ends."""
+        if self.is_folder:
+            self.path.mkdir(parents=True, exist_ok=True)
+            try:
+                yield self.path
+            finally:
+                self.remove()
+            return
+        with TemporaryDirectory(prefix="churn-out-", ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
+
+    def take(self, folder: Path) -> None:
+        """Let what lies in `folder`, of a `scratch`, lie in this place: moved where that is mounted, else copied."""
+        if self.is_folder:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            folder.rename(self.path)
+            return
+        self._put(folder)
+
     def _put(self, folder: Path) -> None:
         from pyarrow.fs import LocalFileSystem, copy_files
 

@@ -102,11 +102,14 @@ class FiledTable:
         """SQL that lists the columns as files hold them."""
         return ", ".join(column.written for column in self.columns)
 
-    def write(self, warehouse: Warehouse, path: Path, *, part: str = "", where: str = "") -> None:
-        """Write the table to the file `path`; by the SQL `part`, rows go to folders `part=...` below it, in any order."""
-        listed = ", ".join([self.written, *([f"{part} as part"] if part else [])])
+    def write(
+        self, warehouse: Warehouse, path: Path, *, parts: Mapping[str, str] | None = None, where: str = ""
+    ) -> None:
+        """Write the table to the file `path`; by `parts`, names with SQL, to files in folders `NAME=.../NAME=...` below it."""
+        named = parts or {}
+        listed = ", ".join([self.written, *(f"{sql} as {name}" for name, sql in named.items())])
         source = f"{sql_name(self.name)}" + (f" where {where}" if where else "")
-        how = AS_PARQUET + (", partition_by (part)" if part else "")
+        how = AS_PARQUET + (f", partition_by ({', '.join(named)})" if named else "")
         with warehouse.unordered():
             warehouse.execute(f"copy (select {listed} from {source}) to {literal(str(path))} ({how})")
 

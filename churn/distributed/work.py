@@ -7,12 +7,13 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from churn.config import EngineSettings
-from churn.distributed.hashing import HASH
 from churn.distributed.place import Place, is_address
 from churn.errors import ConfigError, ResourceError
 
@@ -56,13 +57,13 @@ def open_work(home: Path, engine: EngineSettings, secrets: Mapping[str, str] = N
     if (
         known is not None
         and known.folder.rpartition("/")[0] == base
-        and (known.hash, known.buckets) == (HASH, engine.buckets)
+        and (known.hash, known.buckets) == (hash_name(), engine.buckets)
     ):
         work = known
     else:
         forget_work(home, secrets)
         folder = f"{base}/{_OWN}{uuid.uuid4().hex[:12]}"
-        work = WorkFolder(str(home.resolve()), folder, HASH, engine.buckets, Place.at(folder, secrets))
+        work = WorkFolder(str(home.resolve()), folder, hash_name(), engine.buckets, Place.at(folder, secrets))
     try:
         if work.place.is_folder:
             # Customers' data lie in it; a shared folder has the rights that its owner gives, for workers may be other users.
@@ -77,6 +78,12 @@ def open_work(home: Path, engine: EngineSettings, secrets: Mapping[str, str] = N
             remedy="Make it writable for this user and for the workers.",
         ) from error
     return work
+
+
+@cache
+def hash_name() -> str:
+    """Name the hash that tells a customer's bucket: DuckDB's, which may be another in another version."""
+    return f"duckdb {version('duckdb')}"
 
 
 def forget_work(home: Path, secrets: Mapping[str, str] = NO_SECRETS) -> None:

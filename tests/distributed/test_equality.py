@@ -27,6 +27,7 @@ from churn.context import Context
 from churn.demo.company import TABLES, generate_company
 from churn.distributed import build, cut, engine
 from churn.distributed.buckets import DONE
+from churn.distributed.work import hash_name
 from churn.warehouse.loading import ingest
 from churn.workflows.explore import explore_data
 from churn.workflows.monitor import monitor_model
@@ -216,7 +217,7 @@ def test_a_trained_and_scored_home_is_the_same_to_the_last_bit(two: Two) -> None
     assert newest_step(on_spark, "spark_rows")[0] == "done"
     assert newest_step(on_spark, "spark_read")[0] == "done", "payments are read by tasks"
     note = json.loads((two.folder / "spark" / "engine.json").read_text(encoding="utf-8"))
-    assert (note["hash"], note["buckets"]) == ("xxhash64", BUCKETS)
+    assert (note["hash"], note["buckets"]) == (hash_name(), BUCKETS)
 
 
 @pytest.mark.parametrize("buckets", [1, 2])  # and 64: python -m benchmarks --only P23

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from churn.bootstrap import build_context
-from churn.config import EngineSettings, ResourceSettings, Settings, SourceSettings
+from churn.config import EngineSettings, Settings, SourceSettings
 from churn.distributed import forget_work, probe_cluster
 from churn.distributed.buckets import DONE, on_this_machine, report_of, run_buckets
 from churn.distributed.cut import cut_tables
@@ -29,7 +29,6 @@ from tests.spark import SETTINGS, SparkCluster
 pytestmark = [pytest.mark.xdist_group("spark"), pytest.mark.slow, pytest.mark.timeout(600)]
 
 BUCKET = "work-of-these-tests"  # all servers of a process show the same buckets
-SMALL = ResourceSettings(memory_limit="200MB", threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -99,25 +98,19 @@ def test_tables_are_cut_and_read_through_the_store(
     spark: SparkCluster, engine: EngineSettings, work: WorkFolder, server: ObjectServer, tmp_path: Path
 ) -> None:
     probe_cluster(tmp_path, engine, server.secrets)
-    session = open_session(engine)
     with open_warehouse(None, holder="tests") as warehouse, open_warehouse(None, holder="tests") as other:
         warehouse.execute("create schema staging")
         warehouse.execute(
             "create table staging.payments as select 'c' || n % 40 as customer_id, timestamp '2024-01-05' + to_days(n::int)"
             " as occurred_at, n::hugeint as amount from range(300) as r(n)"
         )
-        ((table,), reports) = cut_tables(
-            session, warehouse, {"staging.payments": None}, work, resources=SMALL, progress=SILENT
-        )
-        assert len(reports) == 1
+        (table,) = cut_tables(warehouse, {"staging.payments": None}, work, progress=SILENT)
         held = []
         for bucket in range(3):
             table.load(other, bucket, tmp_path)
             held += other.rows("select * from staging.payments")
         assert sorted(held) == sorted(warehouse.rows("select * from staging.payments"))
-        assert (
-            cut_tables(session, warehouse, {"staging.payments": None}, work, resources=SMALL, progress=SILENT)[1] == ()
-        )
+        assert cut_tables(warehouse, {"staging.payments": None}, work, progress=SILENT) == (table,)
 
 
 @pytest.mark.parametrize(("least", "rows"), [(3, 7), (100, 0)])

@@ -60,6 +60,18 @@ class OfferEffect:
         """Churn avoided by contact, (n,): signed, and never more than there is."""
         return np.asarray(np.minimum(self.belief.avoided(self.design), self.probability))
 
+    @property
+    def most_avoided(self) -> Floats:
+        """Churn avoided where every number lies at the good end of its range, (n,): the file's before anything is measured."""
+        numbers = self.belief.numbers
+        best = np.array([number.high if number.prior.is_rate else number.low for number in numbers])
+        if not self.belief.measured:
+            stated = [number.prior.high if number.prior.is_rate else number.prior.low for number in numbers]
+            best = np.where(
+                [number.prior.is_rate for number in numbers], np.maximum(best, stated), np.minimum(best, stated)
+            )
+        return np.asarray(np.minimum(self.design @ best, self.probability))
+
     def of(self, rows: np.ndarray) -> OfferEffect:
         """Return the effect on some of the customers."""
         return OfferEffect(self.belief, self.design[rows], self.probability[rows])

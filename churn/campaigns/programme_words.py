@@ -62,11 +62,18 @@ def slice_words(drawn: SliceOfRound, currency: str) -> list[str]:
         if drawn.share >= drawn.wanted_share
         else f", not {percent(drawn.wanted_share, 1)}, as more would break a limit"
     )
+    if not drawn.share:
+        return ["Nobody is in the random slice: no offer can pay with anybody to whom it may be made."]
     return [
         (
             f"The random slice is {percent(drawn.share, 1)} of them{cut}: {count(drawn.customers)} customers, "
             f"{count(drawn.left_alone)} of them left alone. It is expected to cost {_whole(drawn.cost, currency)} of profit."
-        )
+        ),
+        *(
+            f"It does not draw `{offer.offer}` for {count(offer.customers)} of {count(offer.of)}: with them the offer loses even in the best "
+            "case of its range."
+            for offer in drawn.not_tried
+        ),
     ]
 
 

@@ -60,6 +60,14 @@ class RoundArm(Document):
     taken_before: int
 
 
+class OfferNotTried(Document):
+    """An offer that the random slice draws for none of `customers`, out of the `of` who may be made it: at best it loses."""
+
+    offer: str
+    customers: int
+    of: int
+
+
 class SliceOfRound(Document):
     """The random slice: the share wanted, the share that fits the limits, who is in it, and what it costs.
 
@@ -72,6 +80,10 @@ class SliceOfRound(Document):
     customers: int
     left_alone: int
     cost: float
+    not_tried: tuple[OfferNotTried, ...] = Field(
+        default=(),
+        exclude_if=lambda offers: not offers,  # a round of an earlier version is written as it was
+    )
 
 
 class PlannedOffer(Document):

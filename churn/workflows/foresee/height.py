@@ -86,6 +86,6 @@ def _arm(offer: Priced, factor: np.ndarray, rows: np.ndarray, weight: float) -> 
         design=np.nan_to_num(design),
         contact_cost=terms.contact_cost + (0.0 if is_taken_by_stayers else terms.incentive_cost),
         incentive_cost=terms.incentive_cost if is_taken_by_stayers else 0.0,
-        is_eligible=offer.eligibility.is_possible[rows],
+        is_eligible=offer.is_worth_trying[rows],
         weight=weight,
     )

@@ -126,7 +126,7 @@ def _drawn_slice(
     cost: Floats,
     code: NDArray[np.int64],
 ) -> DrawnSlice:
-    possible = np.column_stack([offer.eligibility.is_possible for offer in priced])
+    possible = np.column_stack([offer.is_worth_trying for offer in priced])
     part = wanted.limits_share
     room = SliceRoom(
         budget=np.inf if left.budget is None else left.budget * part,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from churn.campaigns.eligibility import Eligibility, eligibility
 from churn.campaigns.offer_effect import OfferEffect
 from churn.decisions.checks import Bools, Floats
+from churn.decisions.effect import Z_90
 from churn.decisions.offer_simulation import PricedCustomers
 from churn.decisions.profit import ALIKE, ContactValues, CustomerTerms, Economics, value_contacts
 from churn.decisions.recalibration import Recalibration
@@ -48,6 +50,27 @@ class Priced:
     def profit(self) -> Floats:
         """Expected profit of contacting each customer."""
         return self.values.profit
+
+    @cached_property
+    def best_profit(self) -> Floats:
+        """Profit of contacting each customer where the effect lies at the good end of its range, (n,)."""
+        economics, avoided = self.economics, self.avoided
+        if self.effect is not None:
+            most = self.effect.most_avoided
+        elif self.effect_error is not None:
+            most = avoided + Z_90 * self.effect_error
+        elif economics.success_rate > 0.0:
+            most = avoided * max(economics.success_rate_high / economics.success_rate, 1.0)
+        else:
+            most = self.probability * economics.success_rate_high
+        most = np.minimum(np.maximum(most, avoided), self.probability)
+        best = value_contacts(self.probability, self.value, economics, replace(self.terms, avoided=most), most)
+        return np.maximum(best.profit, self.profit)
+
+    @property
+    def is_worth_trying(self) -> Bools:
+        """Whom the random slice may draw the offer for (n,): a contact that loses even in the best case teaches nothing worth its loss."""
+        return self.eligibility.is_possible & ~(self.best_profit < 0.0)
 
     @property
     def avoided(self) -> Floats:

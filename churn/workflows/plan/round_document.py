@@ -15,6 +15,7 @@ from churn.campaigns.random_slice import NONE, arm_probabilities
 from churn.config import Settings
 from churn.documents.programme import LEAVE_ALONE
 from churn.documents.programme_round import (
+    OfferNotTried,
     OfferOnTrial,
     PlannedOffer,
     RoundArm,
@@ -161,7 +162,17 @@ def _slice(planned: PlannedRound) -> SliceOfRound:
         customers=rows.size,
         left_alone=int(np.count_nonzero(drawn.is_left_alone)),
         cost=_cents(choice.slice_cost),
+        not_tried=_not_tried(planned),
     )
+
+
+def _not_tried(planned: PlannedRound) -> tuple[OfferNotTried, ...]:
+    offers = []
+    for name, priced in zip(planned.offers, planned.run.priced, strict=True):
+        possible = priced.eligibility.is_possible
+        if lost := int(np.count_nonzero(possible & ~priced.is_worth_trying)):
+            offers.append(OfferNotTried(offer=name, customers=lost, of=int(np.count_nonzero(possible))))
+    return tuple(offers)
 
 
 def log_of(planned: PlannedRound) -> pl.DataFrame:

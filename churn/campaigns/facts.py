@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _CONSENT = """
 select
     customer_id,
-    arg_max(marketing_consent, available_at) as has_consent,
+    max_by(marketing_consent, struct_pack(at := available_at, version := fact_version)) as has_consent,
     coalesce(
         max(available_at) filter (where objected_at is not null)
         >= max(available_at) filter (where objected_at is null and marketing_consent),
@@ -30,7 +30,7 @@ group by customer_id
 
 # The newest version with an address counts.
 _EMAILS = """
-select customer_id, arg_max(email, available_at) as email
+select customer_id, max_by(email, struct_pack(at := available_at, version := fact_version)) as email
 from staging.customers
 where email is not null
 group by customer_id
@@ -106,7 +106,10 @@ _FLAT_LEFT = """
 select customer_id
 from staging.customer_snapshots
 group by customer_id
-having arg_max(coalesce(has_churned, false), coalesce(snapshot_date, date '9000-01-01'))
+having max_by(
+    coalesce(has_churned, false),
+    struct_pack(on_date := coalesce(snapshot_date, date '9000-01-01'), has_churned := coalesce(has_churned, false))
+)
 """
 
 

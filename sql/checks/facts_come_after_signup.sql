@@ -77,8 +77,7 @@ counted as (
         b.begins_with,
         cast(sum(f.rows_count) as bigint) as all_rows,
         cast(sum(f.rows_count) filter (where f.occurred_at < b.begins_at) as bigint) as early_rows,
-        arg_min(f.customer_id, f.occurred_at) filter (where f.occurred_at < b.begins_at) as example_customer_id,
-        min(f.occurred_at) filter (where f.occurred_at < b.begins_at) as example_at
+        min(struct_pack(at := f.occurred_at, id := f.customer_id)) filter (where f.occurred_at < b.begins_at) as example
     from facts as f
     inner join begun as b on f.customer_id = b.customer_id
     group by f.column_name, b.begins_with
@@ -87,8 +86,8 @@ counted as (
 select
     column_name,  -- Which dates.
     'before ' || begins_with as condition,  -- What is wrong with them.
-    example_customer_id,  -- One of the customers.
-    example_at,  -- One of their dates.
+    example.id as example_customer_id,  -- One of the customers.
+    example.at as example_at,  -- One of their dates.
     all_rows,  -- Rows of customers whose beginning is known.
     early_rows as defect_count  -- Rows before it.
 from counted

@@ -66,7 +66,8 @@ matched as (
 select
     m.table_name,  -- Where the ids are.
     min(m.customer_id) as written_here,  -- One of them.
-    arg_min(m.customer_in_customers, m.customer_id) as written_in_customers,  -- The same in `customers`.
+    min_by(m.customer_in_customers, struct_pack(here := m.customer_id, there := m.customer_in_customers))
+        as written_in_customers,  -- The same in `customers`.
     any_value(c.all_customers) as all_customers,  -- Customers in that table.
     count(*) as defect_count  -- Those known under another spelling only.
 from matched as m

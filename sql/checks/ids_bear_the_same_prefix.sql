@@ -72,8 +72,8 @@ found as (
         w.affix,
         count(distinct w.customer_id) as written,
         count(distinct if(k.customer_id is null, null, w.customer_id)) as matched,
-        min_by(w.customer_id, w.customer_id) filter (where k.customer_id is not null) as written_here,
-        min_by(k.customer_id, w.customer_id) as written_in_customers,
+        min(w.customer_id) filter (where k.customer_id is not null) as written_here,
+        min_by(k.customer_id, struct_pack(here := w.customer_id, there := k.customer_id)) as written_in_customers,
         count(distinct t.customer_id) as known_as_well
     from written as w
     left join written as k on k.table_name = 'customers' and w.core = k.core and (w.affix = '') <> (k.affix = '')

@@ -81,7 +81,7 @@ select
     cast(c.month as date) as first_month,  -- The first day of the first month that begins so.
     cast(least(lead(c.month) over months - interval 1 month, c.last_month) as date)
         as last_month,  -- The first day of the last one; of the year 9000 while it goes on.
-    arg_max(p.plan, p.started_at) as plan,  -- The plan of the subscription that started last.
+    max_by(p.plan, struct_pack(at := p.started_at, id := p.subscription_id)) as plan,  -- The plan of the subscription that started last.
     coalesce(sum(p.fee), 0) as monthly_fee  -- The fees per month, of all subscriptions.
 from changes as c
 left join pieces as p

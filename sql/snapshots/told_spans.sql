@@ -81,7 +81,10 @@ select
     s.span_number,  -- 1 and more; a loss without a start after it ends the last.
     s.span_started_at,  -- When the span began.
     min(l.lost_at) as lost_at,  -- When the customer was lost; null if nothing is told.
-    case when min_by(l.reason, l.lost_at) = 'payment_failure' then 'involuntary' else 'voluntary' end as churn_kind,  -- Why.
+    case
+        when min_by(l.reason, struct_pack(at := l.lost_at, reason := l.reason)) = 'payment_failure' then 'involuntary'
+        else 'voluntary'
+    end as churn_kind,  -- Why.
     any_value(s.plan) as plan,  -- The plan of the newest subscription of the span.
     any_value(s.monthly_fee) as monthly_fee  -- The fees per month of those that run; where none does, its fee.
 from spans as s

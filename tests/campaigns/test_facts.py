@@ -1,8 +1,15 @@
-"""Who has left is judged as the population is: with the grace days, the reasons, and the label of a flat source."""
+"""Who has left is judged as the population is: with the grace days, the reasons, and the label of a flat source.
+
+Consent and address are those of the newest version, also where two became known at the same time.
+"""
 
 from __future__ import annotations
 
-from churn.campaigns.facts import read_left
+import pytest
+
+from churn.campaigns.facts import read_consent, read_emails, read_left
+from churn.config import ResourceSettings
+from churn.warehouse.opening import open_warehouse
 from tests.worlds import World, at
 
 NOW = "2024-06-05 09:00"
@@ -55,3 +62,19 @@ def test_the_newest_label_of_a_flat_source_says_who_has_left() -> None:
     world = World().flat("gone", "2024-04-01", False).flat("gone", "2024-05-01", True)
     world.flat("came back", "2024-04-01", True).flat("came back", "2024-05-01", False).flat("open", "2024-05-01")
     assert left(world) == ["gone"]
+
+
+@pytest.mark.parametrize("is_read_first", [1, 2])
+def test_of_two_versions_known_at_the_same_time_the_later_one_counts(is_read_first: int) -> None:
+    """A file that dates what it tells to the end of the day, loaded at noon and again in the evening."""
+    with open_warehouse(None, holder="tests", resources=ResourceSettings(memory_limit="1GB", threads=1)) as warehouse:
+        warehouse.execute("create schema staging")
+        warehouse.execute(
+            "create table staging.customers as select 'c1' as customer_id, version as fact_version,"
+            " version = 1 as marketing_consent, cast(null as timestamp) as objected_at,"
+            " timestamp '2024-06-04 23:59:59' as available_at, version || '@example.org' as email"
+            f" from (values (1), (2)) as v (version) order by version = {is_read_first} desc"
+        )
+        consent, _ = read_consent(warehouse)
+        assert consent["has_consent"].to_list() == [False]
+        assert read_emails(warehouse)["email"].to_list() == ["2@example.org"]

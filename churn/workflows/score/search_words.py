@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from churn.warehouse.connection import Warehouse
 
 _TABLE: Final = "staging.customers"
+_NEWEST: Final = "struct_pack(at := available_at, version := fact_version)"
 
 
 def search_words(context: Context, warehouse: Warehouse, customer_ids: pl.Series) -> pl.DataFrame | None:
@@ -30,6 +31,6 @@ def search_words(context: Context, warehouse: Warehouse, customer_ids: pl.Series
     columns = [name for name in wanted if name in known]
     if not columns:
         return None
-    parts = ", ".join(f"cast(arg_max({quoted(name)}, available_at) as varchar)" for name in columns)
+    parts = ", ".join(f"cast(max_by({quoted(name)}, {_NEWEST}) as varchar)" for name in columns)
     frame = warehouse.frame(f"select customer_id, lower(concat_ws(' ', {parts})) as words from {_TABLE} group by 1")
     return frame.filter(frame["customer_id"].is_in(customer_ids.implode()), frame["words"] != "").sort("customer_id")

@@ -11,6 +11,7 @@ from churn.documents.experiment import (
     ExperimentWords,
     OpenRange,
     PolicyFigures,
+    UnseenValues,
 )
 from churn.documents.measurement import EffectInterval, StoryPart
 from churn.wording import count, money, percent
@@ -215,4 +216,15 @@ def applied_sentence(applied: AppliedPolicy, d: ExperimentFigures) -> str:
     gain = ""
     if applied.expected_gain is not None:
         gain = f" Predicted gain: {_one_amount(d, applied.expected_gain, sign=True)}; measure it against a holdout."
-    return f"{count(applied.contacted)} of {count(applied.customers)} customers are to be contacted{harm}.{gain}"
+    decided = f"{count(applied.contacted)} of {count(applied.customers)} customers are to be contacted{harm}.{gain}"
+    return " ".join([decided, *map(unseen_sentence, applied.unseen)])
+
+
+def unseen_sentence(unseen: UnseenValues) -> str:
+    """Return which values of a column the experiment never saw, and what becomes of the customers who bear them."""
+    others = unseen.values - len(unseen.examples)
+    more = f" and {count(others)} more" if others else ""
+    return (
+        f"In {count(unseen.rows)} rows `{unseen.column}` holds what the experiment never saw: {', '.join(unseen.examples)}{more}. "
+        "These are decided as rare values are, by their other columns."
+    )

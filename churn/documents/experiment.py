@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from churn.decisions.rollout import Advice, ExperimentVerdict, SplitState
 from churn.documents.document import Defined, Document
@@ -183,6 +183,22 @@ class ExperimentWords(Document):
     notes: tuple[str, ...]
 
 
+class SeenValues(Document):
+    """A category that an experiment's model goes by, and the values that it had."""
+
+    column: str
+    values: tuple[str, ...]
+
+
+class UnseenValues(Document):
+    """A column of another file in which `rows` hold one of `values` values that the experiment never saw."""
+
+    column: str
+    rows: int
+    values: int
+    examples: tuple[str, ...]
+
+
 class ExperimentFigures(Document):
     """An experiment in figures, before it is put into words. `detectable`: what arms of this size find 4 times in 5.
 
@@ -210,6 +226,10 @@ class ExperimentFigures(Document):
     imbalances: tuple[ImbalancedColumn, ...]
     known_afterwards: tuple[str, ...] = ()
     columns: tuple[str, ...]
+    categories: tuple[SeenValues, ...] = Field(
+        default=(),
+        exclude_if=lambda columns: not columns,  # an experiment of an earlier version is written as it was
+    )
     uplift_version: str | None
     seconds: float
 
@@ -265,4 +285,5 @@ class AppliedPolicy(Document):
     left_for_harm: int
     expected_gain: float | None
     unit: Unit
+    unseen: tuple[UnseenValues, ...] = ()
     sentence: str

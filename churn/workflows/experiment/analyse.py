@@ -46,6 +46,7 @@ from churn.modeling.uplift.words import METHOD, UpliftResult, title
 from churn.reports.experiment import render_experiment
 from churn.views.experiments import DOCUMENT, experiments_folder
 from churn.workflows.experiment.file import ExperimentFile, ExperimentRows, read_experiment
+from churn.workflows.experiment.unseen import seen_values
 from churn.workflows.learn_uplift.keep import keep
 
 if TYPE_CHECKING:
@@ -142,6 +143,7 @@ def analyse_experiment(
             imbalances=imbalances,
             known_afterwards=afterwards,
             columns=tuple(feature.name for feature in features),
+            categories=() if learnt.result is None else seen_values(rows.frame, learnt.result.model.fitted.encoder),
             uplift_version=uplift_version,
             seconds=time.monotonic() - began,
         )

@@ -20,6 +20,7 @@ from churn.views.experiments import experiment
 from churn.workflows.experiment.amounts import amounts as amounts_of
 from churn.workflows.experiment.amounts import columns_read, require_column
 from churn.workflows.experiment.file import read_file, require_one_row_each
+from churn.workflows.experiment.unseen import unseen_values
 from churn.workflows.learn_uplift.keep import folder_of
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def apply_experiment(
         left_for_harm=int(listed["is_harmed"].sum()) if "is_harmed" in listed.columns else 0,
         expected_gain=gain,
         unit=document.unit,
+        unseen=unseen_values(rows, document.categories) if "uplift" in listed.columns else (),
         sentence="",
     )
     return applied.model_copy(update={"sentence": applied_sentence(applied, document)})

@@ -13,6 +13,7 @@ from churn.warehouse.loading.contracts import TABLES
 from churn.warehouse.loading.date_forms import DateShape
 from churn.warehouse.proposing import synonyms
 from churn.warehouse.proposing.evidence import ColumnEvidence, FileEvidence
+from churn.warehouse.proposing.objections import OBJECTION, objection_note, objection_sql, objections
 from churn.warehouse.proposing.tables import TableMatch, is_undecided, matches
 from churn.warehouse.proposing.toml import inline
 
@@ -101,7 +102,8 @@ def _section(
         lines.append(f"rows_at = {inline(evidence.rows_at)}")
     _options(evidence, match, lines, choices)
     _dates(match, by_name, lines, choices, year)
-    _codes(evidence, ours, lines, choices, notes)
+    objecting = {column.name: OBJECTION for column in objections(evidence.columns).told if match.table == "customers"}
+    _codes(evidence, {**objecting, **ours}, lines, choices, notes)
     times = [by_name[theirs] for theirs in match.columns.values() if by_name[theirs].is_time]
     if any(column.clocks and not column.offsets and column.kind == "text" for column in times):
         why = "Times without an offset are UTC, unless the zone they were written in is named:"
@@ -116,6 +118,7 @@ def _section(
         if by_name[theirs].is_serial and types[name] in {"TIMESTAMP", "DATE"}:
             columns[name] = _of_a_spreadsheet(by_name[theirs])
             notes.append(f"{theirs} counts days, as a spreadsheet does.")
+    ours |= dict.fromkeys(_objections(evidence, match, columns, choices, notes), OBJECTION)
     if match.numbers_its_rows:
         own = next(name for name in TABLES[match.table].required if name not in match.columns)
         place = "row_number" if len(evidence.paths) == 1 else "source_file || ':' || row_number"
@@ -133,6 +136,30 @@ def _section(
     return SourceProposal(
         match.table, evidence.paths, tuple(lines), columns, tuple(choices), tuple(notes), title, is_chosen
     )
+
+
+def _objections(
+    evidence: FileEvidence, match: TableMatch, columns: dict[str, str], choices: list[Choice], notes: list[str]
+) -> list[str]:
+    """Propose columns that say who wants no marketing as objections; return the names of those that are read."""
+    free = [column for column in evidence.columns if column.name not in match.columns.values()]
+    proposed = objections(free)
+    if match.table == "customers" and OBJECTION not in match.columns and proposed.told:
+        columns[OBJECTION] = objection_sql([(column, _sql(column)) for column in proposed.told])
+        notes.append(objection_note(proposed.told))
+        notes += [
+            f"{column.name} sounds like an objection too, and is not read: what do its values mean?"
+            for column in proposed.unclear
+        ]
+        return [column.name for column in proposed.told]
+    for column in (*proposed.told, *proposed.unclear) if match.table in {"customers", "customer_snapshots"} else ():
+        section = (
+            "the columns of [sources.customers]" if match.table == "customer_snapshots" else "the section's columns"
+        )
+        held = ", ".join(f"`{word}`" for word in column.words)
+        why = f"{column.name} ({held}) sounds like an objection to marketing, and is not read as one. Below {section}:"
+        choices.append(Choice(why, (f"{OBJECTION} = {inline(objection_sql([(column, _sql(column))]))}",)))
+    return []
 
 
 def _mapped(column: ColumnEvidence) -> str:

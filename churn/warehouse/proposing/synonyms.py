@@ -29,7 +29,8 @@ COLUMNS: Final[dict[str, dict[str, str]]] = {
         "phone": "phone phonenumber telephone mobile telefon telefonnummer mobil handy rufnummer",
         "marketing_consent": "marketingconsent consent optin marketingoptin marketing newsletterconsent gdprconsent acceptsmarketing"
         " einwilligung werbeeinwilligung werbung zustimmung werbeerlaubnis",
-        "objected_at": "objectedat optoutat optedoutat unsubscribedat widersprucham widersprochenam widerspruch",
+        "objected_at": "objectedat optoutat optedoutat optoutdate unsubscribedat unsubscribedon unsubscribedate unsubscribed widersprucham"
+        " widersprochenam widerspruch werbewiderspruch newsletterabgemeldetam newsletterabgemeldet abbestelltam",
     },
     "subscriptions": {
         "subscription_id": "subscriptionid subscription subscriptionnumber contractid contractnumber contract membershipid"

@@ -33,6 +33,11 @@ BOUNDS = {  # the lines that a file may have, by what it is, and from which on i
 }
 VAGUE = {"found", "told", "one", "each", "asked", "said"}  # as names of values: they say nothing of what they hold
 USUAL = range(80, 151)  # where the length of churn's middle file lies
+TOP = {  # what lies at the top: what a run leaves behind does not belong there
+    ".ci", ".dockerignore", ".editorconfig", ".gitignore", ".pre-commit-config.yaml", ".sqlfluff", "CHANGELOG.md", "CONTRIBUTING.md",
+    "Dockerfile", "Makefile", "README.md", "benchmarks", "campaigns", "churn", "compose.yaml", "deploy", "docs", "pyproject.toml",
+    "reports", "requirements-dev.lock", "requirements.lock", "sql", "tests",
+}  # fmt: skip
 LOCKS = ["requirements.lock", "requirements-dev.lock", "benchmarks/requirements.lock"]
 # Hosts that a text may name: standards, references, places reserved for examples, and this machine itself.
 HOSTS = re.compile(
@@ -88,6 +93,18 @@ def trees() -> tuple[tuple[str, ast.Module], ...]:
     return tuple(
         (name, syntax(ROOT / name)) for name, _ in texts() if name.startswith("churn/") and name.endswith(".py")
     )
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="without git, what a build leaves counts as tracked")
+def test_nothing_lies_around() -> None:
+    assert {path.relative_to(ROOT).parts[0] for path in tracked()} <= TOP
+    assert [
+        path.name
+        for path in tracked()
+        if path.suffix in {".sqlite", ".duckdb", ".log", ".lock"} and path.parent != ROOT
+    ] == [
+        "requirements.lock"  # of the bench
+    ]
 
 
 def _lines(path: Path) -> int:

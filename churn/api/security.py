@@ -6,6 +6,8 @@ from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
 from churn.api.problems import ApiError
@@ -55,9 +57,12 @@ class KeyRoute(APIRoute):
         """Return the handler that admits the key, then answers."""
         scope: Scope = getattr(self.endpoint, _SCOPE)
         answer = self.answer_admitted(super().get_route_handler())
+        known = _query_names(self.dependant)
 
         async def admit_and_answer(request: Request) -> Response:
             request.scope["state"]["key"] = await admit(request, scope)
+            if request.scope["query_string"]:
+                _refuse_unknown(request, known)
             return await answer(request)
 
         return admit_and_answer
@@ -65,6 +70,24 @@ class KeyRoute(APIRoute):
     def answer_admitted(self, answer: Handler) -> Handler:
         """Return the handler of a request whose key is admitted, from the framework's `answer`."""
         return answer
+
+
+def _query_names(dependant: Dependant) -> frozenset[str]:
+    """Return the query parameters of a route and of what it depends on."""
+    own = frozenset(field.alias for field in dependant.query_params)
+    return own.union(*(_query_names(below) for below in dependant.dependencies))
+
+
+def _refuse_unknown(request: Request, known: frozenset[str]) -> None:
+    """Raise RequestValidationError for query parameters that a route does not know: a filter misspelt would filter nothing."""
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        says = (
+            f"not a parameter here; known are {', '.join(sorted(known))}" if known else "no parameters are known here"
+        )
+        raise RequestValidationError(
+            [{"loc": ("query", name[:100]), "msg": says, "type": "extra_forbidden"} for name in unknown[:10]]
+        )
 
 
 async def caller_of(request: Request) -> ApiKey:

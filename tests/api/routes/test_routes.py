@@ -31,6 +31,16 @@ def test_the_pages_of_the_list_together_are_the_list(standing: Service) -> None:
     assert profits == sorted(profits, reverse=True)
 
 
+def test_a_parameter_that_a_route_does_not_know_is_refused(standing: Service) -> None:
+    key = standing.key("read")
+    answer = standing.client.get("/v1/risk-list?min_probabilty=0.9&limit=5", headers=key)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "query.min_probabilty"
+    assert "min_probability" in answer.json()["detail"]
+    assert standing.client.get("/v1/models?stage=champion", headers=key).status_code == 422
+    assert standing.client.get("/v1/risk-list?min_probabilty=0.9").status_code == 401  # who has no key learns nothing
+
+
 def test_an_unchanged_page_is_not_sent_twice(standing: Service) -> None:
     key = standing.key("read")
     first = standing.client.get("/v1/risk-list?limit=5", headers=key)

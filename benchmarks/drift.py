@@ -49,10 +49,11 @@ def run(customers: int, repeats: int, progress: Progress) -> list[Result]:
 def _ours(reference: pl.DataFrame, present: pl.DataFrame, features: list[str]) -> list[Any]:
     """Bin the reference, count both, PSI with noise limits, findings in words, ranked."""
     from churn.monitoring.data_drift import drift_findings, feature_drift
+    from churn.monitoring.day_counts import DayCounts
     from churn.monitoring.reference import build_reference
 
     made = build_reference(reference, features, training=None, test=None)
-    drifts = feature_drift(made, present, None)
+    drifts = feature_drift(made, DayCounts.of(made, present), None)
     drift_findings(drifts, customers=present.height, monthly_margin=25.0, season=None)
     return drifts
 

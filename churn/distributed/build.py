@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from churn.config import ResourceSettings
 from churn.distributed.cut import CutTable
@@ -16,15 +16,20 @@ from churn.distributed.tables import CUSTOMER, FiledColumn, FiledTable, sql_name
 from churn.errors import ConfigError, ContractBroken
 from churn.resources import bundled
 from churn.snapshots.dataset import build_tables, drop_built
+from churn.snapshots.engine import Counting, added
 from churn.warehouse import SqlModel, Warehouse
 from churn.warehouse.connection import quoted
 from churn.warehouse.models import reuse
 from churn.warehouse.models.sql_models import needed_for
 from churn.warehouse.opening import open_warehouse
 
+if TYPE_CHECKING:
+    import polars as pl
+
 SCHEMAS: Final = ("snapshots", "features")
 WHOLE: Final = ("snapshots.policy", "snapshots.dates")  # the same for every bucket
 _TABLES: Final = "tables.json"
+_COUNTED: Final = "counted.parquet"
 _READ: Final = ("staging", "totals")
 
 
@@ -70,7 +75,7 @@ def _refuse_unfit(model: SqlModel) -> None:
 
 @dataclass(frozen=True)
 class BuildTask:
-    """Builds `plan.built` for a bucket, and leaves each as a file."""
+    """Builds `plan.built` for a bucket, and leaves each as a file, and what `counting` counts of it."""
 
     models: Mapping[str, SqlModel]
     plan: BuildPlan
@@ -78,6 +83,7 @@ class BuildTask:
     cut: tuple[CutTable, ...]
     whole: tuple[tuple[FiledTable, Place], ...]
     resources: ResourceSettings
+    counting: Counting | None = None
 
     def __call__(self, bucket: str, folder: Path) -> None:
         """Build in memory, spilling to a folder of this machine. Raises as `build_snapshots`."""
@@ -92,6 +98,8 @@ class BuildTask:
                     table.write(warehouse, folder / f"{name}.parquet")
                     written.append(asdict(table))
                 (folder / _TABLES).write_text(json.dumps(written), encoding="utf-8")
+                if self.counting is not None:
+                    self.counting(warehouse, self.models).write_parquet(folder / _COUNTED)
 
     def _load(self, warehouse: Warehouse, bucket: int, scratch: Path) -> None:
         warehouse.execute("create schema if not exists snapshots")
@@ -114,6 +122,13 @@ def gather(warehouse: Warehouse, models: Mapping[str, SqlModel], folders: Sequen
             warehouse.execute(f"create or replace table {sql_name(table.name)} as select * from ({relation}){kept}")
             if table.name.startswith("snapshots."):
                 reuse.note(warehouse, models[table.name], models)
+
+
+def gather_counts(folders: Sequence[Path]) -> pl.DataFrame:
+    """Add up what tasks counted, each in its bucket."""
+    import polars as pl
+
+    return added([pl.read_parquet(folder / _COUNTED, memory_map=False) for folder in folders])
 
 
 def _tables_of(folders: Sequence[Path]) -> list[FiledTable]:

@@ -14,7 +14,7 @@ from churn import __version__
 from churn.config import ResourceSettings, Settings, SourceSettings
 from churn.context import Log
 from churn.distributed.buckets import TaskReport, count_buckets, on_this_machine, run_buckets
-from churn.distributed.build import WHOLE, BuildTask, gather, plan_build
+from churn.distributed.build import WHOLE, BuildTask, gather, gather_counts, plan_build
 from churn.distributed.cut import cut_tables
 from churn.distributed.files import deliveries_of, shared_out
 from churn.distributed.months import seen_months
@@ -27,7 +27,7 @@ from churn.distributed.work import WorkFolder, digest, open_work
 from churn.errors import ChurnError
 from churn.progress import SILENT, Progress
 from churn.snapshots.dataset import prepare_build
-from churn.snapshots.engine import RowWork
+from churn.snapshots.engine import Counting, RowWork
 from churn.snapshots.policy import SnapshotPolicy
 from churn.store import BucketCounts, Store
 from churn.warehouse import SqlModel, Warehouse
@@ -65,7 +65,40 @@ class SparkEngine:
         progress: Progress = SILENT,
     ) -> None:
         """Build as `dataset.build_snapshots`: what only the whole can tell is settled here, then each bucket is built alone."""
-        tables = prepare_build(warehouse, models, policy, dates, data_cutoff=data_cutoff, wanted=wanted)
+        self._build(warehouse, models, policy, dates, None, cutoff=data_cutoff, wanted=wanted, progress=progress)
+
+    def count_snapshots(
+        self,
+        warehouse: Warehouse,
+        models: Mapping[str, SqlModel],
+        policy: SnapshotPolicy,
+        dates: Sequence[date],
+        counting: Counting,
+        *,
+        data_cutoff: datetime,
+        wanted: Sequence[str] = (),
+        progress: Progress = SILENT,
+    ) -> pl.DataFrame:
+        """Build, and let each task count what it built."""
+        counted = self._build(
+            warehouse, models, policy, dates, counting, cutoff=data_cutoff, wanted=wanted, progress=progress
+        )
+        assert counted is not None, "what was to be counted was not"
+        return counted
+
+    def _build(
+        self,
+        warehouse: Warehouse,
+        models: Mapping[str, SqlModel],
+        policy: SnapshotPolicy,
+        dates: Sequence[date],
+        counting: Counting | None,
+        *,
+        cutoff: datetime,
+        wanted: Sequence[str],
+        progress: Progress,
+    ) -> pl.DataFrame | None:
+        tables = prepare_build(warehouse, models, policy, dates, data_cutoff=cutoff, wanted=wanted)
         plan = plan_build(models, tables)
         build(warehouse, models, schemas=("totals",), names=tables, progress=progress)
         seen = seen_months(warehouse, models, plan.cut, plan.built)
@@ -81,7 +114,7 @@ class SparkEngine:
         sql = [f"{name}\n{models[name].sql}" for name in plan.built]
         states = [str(name) for table in cut for name in (table.table, *(part.place for part in table.parts))]
         states += [table.state(warehouse) for table in whole]
-        below = work.place / "built" / digest(__version__, *sql, *states)
+        below = work.place / "built" / digest(__version__, counting.key if counting else "", *sql, *states)
         with (below / "whole").writing() as folder:
             for table in whole:
                 table.write(warehouse, folder / f"{table.name}.parquet")
@@ -92,14 +125,18 @@ class SparkEngine:
             cut,
             tuple((table, below / "whole" / f"{table.name}.parquet") for table in whole),
             self._resources(session),
+            counting,
         )
         with self._recorded("spark_build", below, buckets):
             reports = run_buckets(session, task, below, buckets, message="Building features", progress=progress)
             self._note("spark_build", reports)
             progress.step("Gathering the features")
             with on_this_machine(reports, below) as folders:
-                gather(warehouse, models, [folders[bucket] for bucket in buckets])
+                in_order = [folders[bucket] for bucket in buckets]
+                gather(warehouse, models, in_order)
+                counted = None if counting is None else gather_counts(in_order)
         (work.place / "built").remove()
+        return counted
 
     def over_rows(self, frame: pl.DataFrame, work: RowWork[T], *, progress: Progress = SILENT) -> T:
         """Do the work on equal parts of the rows, whoever they belong to, each some blocks; one block is done here."""

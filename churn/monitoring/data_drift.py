@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, NamedTuple
 
-import polars as pl
-
 from churn.decisions.drift import (
     ACT_LIMIT,
     NOISE_LEVEL,
@@ -20,6 +18,7 @@ from churn.decisions.drift import (
     psi_noise,
 )
 from churn.documents.monitoring import DataDrift, FeatureDrift, Finding, SeasonRows, TrainingRows
+from churn.monitoring.day_counts import DayCounts
 from churn.monitoring.findings import RANK
 from churn.monitoring.reference import FeatureReference, Reference
 from churn.wording import percent
@@ -36,22 +35,22 @@ class Importance(NamedTuple):
 
 @dataclass(frozen=True)
 class Season:
-    """Rows of the calendar-matched reference; where `excuses`, drift from training that it shows too is ignored."""
+    """Customers of the calendar-matched reference; where `excuses`, drift from training that it shows too is ignored."""
 
-    frame: pl.DataFrame
+    counts: DayCounts
     name: str
     excuses: bool
 
 
 def feature_drift(
     reference: Reference,
-    present: pl.DataFrame,
+    present: DayCounts,
     season: Season | None,
     *,
     on: date | None = None,
     importance: Mapping[str, Importance] | None = None,
 ) -> list[FeatureDrift]:
-    """Judge every feature of `reference` on `present` (one row per customer), worst first.
+    """Judge every feature of `reference` on the customers of `present`, worst first.
 
     Noise limits hold for all features together: chance raises one false alarm or more in 0.1 % of the days. A feature
     must exceed its limit against training *and*, where the season excuses, against that; a drift at
@@ -99,27 +98,27 @@ def _order(drift: FeatureDrift) -> tuple[int, float, float, str]:
 def _judge(
     feature: FeatureReference,
     reference: Reference,
-    present: pl.DataFrame,
+    present: DayCounts,
     season: Season | None,
     tests: int,
     pace: float,
     weight: Importance | None,
 ) -> FeatureDrift:
-    counts = feature.count(present)
+    counts = present.of_feature(feature)
     value = psi(feature.counts, counts)
-    rows = present.height
+    rows = present.rows
     noise = psi_noise(rows, reference.customers, filled_bins(feature.counts, counts), tests=tests)
     tolerated = pace * feature.tolerated
     floor = max(noise, tolerated)
     severity = drift_severity(value, floor, rows=rows, reference_rows=reference.customers)
     calendar_psi = calendar_noise = None
     is_seasonal = False
-    if season is not None and season.frame.height:
-        before = feature.count(season.frame)
+    if season is not None and season.counts.rows:
+        before = season.counts.of_feature(feature)
         calendar_psi = psi(before, counts)
-        calendar_noise = psi_noise(rows, season.frame.height, filled_bins(before, counts), tests=tests)
+        calendar_noise = psi_noise(rows, season.counts.rows, filled_bins(before, counts), tests=tests)
         if season.excuses and severity in {"act", "watch"}:
-            again = drift_severity(calendar_psi, calendar_noise, rows=rows, reference_rows=season.frame.height)
+            again = drift_severity(calendar_psi, calendar_noise, rows=rows, reference_rows=season.counts.rows)
             is_seasonal = RANK[again] > RANK[severity] and again != "unknown"
             severity = again if is_seasonal else severity
     return FeatureDrift(
@@ -223,7 +222,7 @@ def describe(drifts: Sequence[FeatureDrift], reference: Reference, season: Seaso
             first_date=reference.first_date,
             last_date=reference.last_date,
         ),
-        calendar_reference=None if season is None else SeasonRows(name=season.name, rows=season.frame.height),
+        calendar_reference=None if season is None else SeasonRows(name=season.name, rows=season.counts.rows),
         false_alarm_rate=1.0 - NOISE_LEVEL,
         note=(
             f"The noise limits hold for all {len(drifts)} features together (Bonferroni): chance alone raises any alarm "

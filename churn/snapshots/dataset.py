@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
 
 from churn.documents.own_columns import OwnColumn
 from churn.errors import DataError, NotEnoughData
@@ -26,6 +27,7 @@ from churn.snapshots.own_columns import GROUPS as OWN_GROUPS
 from churn.snapshots.own_columns import own_columns, write_own_columns
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse import FeatureDoc, SqlModel, Warehouse
+from churn.warehouse.connection import literal
 from churn.warehouse.models.build import build
 
 if TYPE_CHECKING:
@@ -42,17 +44,20 @@ __all__ = [
     "is_flat",
     "labelled_span",
     "scoring_set",
+    "scoring_slices",
     "times_to_loss",
     "training_dates",
     "training_set",
 ]
 
 SCHEMAS = ("totals", "snapshots", "features")
+SLICE: Final = 250_000  # customers; their features take some 200 MB
 _POPULATION = ("snapshots.spine", "snapshots.customer_value", "snapshots.departed")
 _LABEL = """l.has_churned, case when l.has_churned then l.churn_kind end as churn_kind,
 t.customer_id is not null as is_treated,"""
 _WITH_LABEL = """inner join snapshots.labels as l on s.customer_id = l.customer_id and s.snapshot_date = l.snapshot_date
 left join snapshots.treatments as t on s.customer_id = t.customer_id and s.snapshot_date = t.snapshot_date"""
+_STAYED = "anti join snapshots.departed as g on s.customer_id = g.customer_id and s.snapshot_date = g.snapshot_date"
 _IS_JUDGED = "l.has_churned is not null"
 _OUTCOMES = ("snapshots.labels", "snapshots.times_to_loss", "snapshots.treatments")
 
@@ -303,10 +308,33 @@ def scoring_set(
         raise DataError(f"{snapshot_date} was not built", where="snapshots.dates", remedy="Call build_snapshots first.")
     groups = _built_groups(warehouse, models)
     columns = feature_columns(warehouse, groups, models, wanted)
-    joins = "anti join snapshots.departed as g on s.customer_id = g.customer_id and s.snapshot_date = g.snapshot_date"
-    frame = warehouse.frame(_select(columns, groups, "", joins, f"where s.snapshot_date = date '{snapshot_date}'"))
+    frame = warehouse.frame(_select(columns, groups, "", _STAYED, f"where s.snapshot_date = date '{snapshot_date}'"))
     fingerprint = _fingerprint(models, groups, policy, frame)
     return ScoringSet(frame, tuple(column.doc for column in columns), policy, snapshot_date, cutoff[0][0], fingerprint)
+
+
+def scoring_slices(
+    warehouse: Warehouse,
+    models: Mapping[str, SqlModel],
+    snapshot_date: date,
+    *,
+    wanted: Sequence[str] = (),
+    rows: int = SLICE,
+) -> Iterator[pl.DataFrame]:
+    """Yield the frame of `scoring_set` in slices of about `rows` customers, in order; nothing for a date without any.
+
+    It is for what needs no more than one of them at a time.
+    """
+    groups = _built_groups(warehouse, models)
+    columns = feature_columns(warehouse, groups, models, wanted)
+    day = f"s.snapshot_date = date '{snapshot_date}'"
+    firsts = warehouse.rows(
+        f"select customer_id from (select s.customer_id, row_number() over (order by s.customer_id) - 1 as place"
+        f" from snapshots.spine as s where {day}) where place % {rows} = 0 order by 1"
+    )
+    for first, end in pairwise([*(literal(customer) for (customer,) in firsts), None]):
+        within = f"s.customer_id >= {first}" + (f" and s.customer_id < {end}" if end is not None else "")
+        yield warehouse.frame(_select(columns, groups, "", _STAYED, f"where {day} and {within}"))
 
 
 def _built_groups(warehouse: Warehouse, models: Mapping[str, SqlModel]) -> list[str]:

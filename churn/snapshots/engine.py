@@ -43,8 +43,19 @@ class RowWork(Protocol[T]):
         """Return what `pack` was given, of all the rows whose frames were put together."""
 
 
+class Counting(Protocol):
+    """Counts customers of built snapshots: in all of them what it counts in parts of the customers, added up."""
+
+    @property
+    def key(self) -> str:
+        """What tells this counting from another."""
+
+    def __call__(self, warehouse: Warehouse, models: Mapping[str, SqlModel]) -> pl.DataFrame:
+        """Return how many: rows of what is counted, and in the column `count` a whole number."""
+
+
 class Engine(Protocol):
-    """Builds snapshots and works on rows."""
+    """Builds snapshots, counts in them, and works on rows."""
 
     def build_snapshots(
         self,
@@ -58,6 +69,20 @@ class Engine(Protocol):
         progress: Progress = SILENT,
     ) -> None:
         """Leave in `warehouse` what `dataset.build_snapshots` would. Raises as it does."""
+
+    def count_snapshots(
+        self,
+        warehouse: Warehouse,
+        models: Mapping[str, SqlModel],
+        policy: SnapshotPolicy,
+        dates: Sequence[date],
+        counting: Counting,
+        *,
+        data_cutoff: datetime,
+        wanted: Sequence[str] = (),
+        progress: Progress = SILENT,
+    ) -> pl.DataFrame:
+        """Build as `build_snapshots`, and return what `counting` counts of all that was built, as `added` has it."""
 
     def over_rows(self, frame: pl.DataFrame, work: RowWork[T], *, progress: Progress = SILENT) -> T:
         """Return what `work` makes of `frame`, which may be cut into parts."""
@@ -86,10 +111,35 @@ class Embedded:
         """Build as `dataset.build_snapshots`."""
         build_snapshots(warehouse, models, policy, dates, data_cutoff=data_cutoff, wanted=wanted, progress=progress)
 
+    def count_snapshots(
+        self,
+        warehouse: Warehouse,
+        models: Mapping[str, SqlModel],
+        policy: SnapshotPolicy,
+        dates: Sequence[date],
+        counting: Counting,
+        *,
+        data_cutoff: datetime,
+        wanted: Sequence[str] = (),
+        progress: Progress = SILENT,
+    ) -> pl.DataFrame:
+        """Build, and count all customers at once."""
+        build_snapshots(warehouse, models, policy, dates, data_cutoff=data_cutoff, wanted=wanted, progress=progress)
+        return added([counting(warehouse, models)])
+
     def over_rows(self, frame: pl.DataFrame, work: RowWork[T], *, progress: Progress = SILENT) -> T:
         """Do the work on all rows at once."""
         progress.step("Explaining every score")
         return work(frame)
+
+
+def added(counted: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Add up what was counted in parts of the customers: one row for each thing counted, in order."""
+    import polars as pl
+
+    whole = pl.concat(counted)
+    things = [name for name in whole.columns if name != "count"]
+    return whole.group_by(things).agg(pl.col("count").sum()).sort(things)
 
 
 EMBEDDED = Embedded()

@@ -15,6 +15,7 @@ from churn.documents.model_card import ModelCard
 from churn.documents.monitoring import FeatureDrift, MonitoringDocument
 from churn.modeling import load_extra
 from churn.monitoring.data_drift import feature_drift
+from churn.monitoring.day_counts import DayCounts
 from churn.monitoring.reference import FILE, Reference
 from churn.views.champion import bundle_path
 from churn.views.serving_files import FEATURES, run_path
@@ -103,12 +104,13 @@ def _spreads(bundle: Path, features: Path, on: date, _ages: tuple[int, int]) -> 
     known = [f for f in reference.features if f.name in there and any(f.counts)]
     present = pl.read_parquet(features, columns=[feature.name for feature in known])
     of_known = reference.model_copy(update={"features": tuple(known)})
-    drifts = {drift.feature: drift for drift in feature_drift(of_known, present, None, on=on)}
+    counts = DayCounts.of(of_known, present)
+    drifts = {drift.feature: drift for drift in feature_drift(of_known, counts, None, on=on)}
     return tuple(
         _Spread(
             drifts[feature.name],
             then=tuple(shares(feature.counts).tolist()),
-            now=tuple(shares(feature.count(present)).tolist()),
+            now=tuple(shares(counts.of_feature(feature)).tolist()),
         )
         for feature in known
     )

@@ -8,20 +8,24 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from churn.config import ResourceSettings
-from churn.distributed.build import WHOLE, BuildTask, gather, plan_build
+from churn.distributed.build import WHOLE, BuildTask, gather, gather_counts, plan_build
 from churn.distributed.cut import CutPart, CutTable
 from churn.distributed.months import seen_months, within
 from churn.distributed.place import Place
 from churn.distributed.tables import FiledTable, sql_name
 from churn.errors import ConfigError
-from churn.snapshots.dataset import build_snapshots, feature_frame, prepare_build, training_set
+from churn.monitoring.reference import build_reference
+from churn.snapshots.dataset import build_snapshots, feature_frame, prepare_build, scoring_set, training_set
+from churn.snapshots.engine import added
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse import SqlModel, Warehouse
 from churn.warehouse.models.build import build
 from churn.warehouse.models.sql_models import load_models
+from churn.workflows.monitor.counting import CountDays
 from tests.distributed.compare import tables_of
 from tests.sql.companies import add_facts, add_records, add_versions, base_company, known_by
 from tests.worlds import FAR, World, at, goes_on, shipped_models
@@ -86,9 +90,14 @@ def cut_here(warehouse: Warehouse, name: str, folder: Path, buckets: int, months
 
 
 def build_in_buckets(
-    warehouse: Warehouse, models: dict[str, SqlModel], policy: SnapshotPolicy, folder: Path, buckets: int
-) -> None:
-    """Do what the engine does, task by task in this process."""
+    warehouse: Warehouse,
+    models: dict[str, SqlModel],
+    policy: SnapshotPolicy,
+    folder: Path,
+    buckets: int,
+    counting: CountDays,
+) -> pl.DataFrame:
+    """Do what the engine does, task by task in this process; return what was counted."""
     tables = prepare_build(warehouse, models, policy, DATES, data_cutoff=FAR)
     plan = plan_build(models, tables)
     build(warehouse, models, schemas=("totals",), names=tables)
@@ -98,11 +107,22 @@ def build_in_buckets(
     for table, place in whole:
         table.write(warehouse, place.path)
     chosen = tuple(name for name in tables if name in plan.built)
-    task = BuildTask({name: models[name] for name in plan.built}, plan, chosen, cut, tuple(whole), SMALL)
+    task = BuildTask({name: models[name] for name in plan.built}, plan, chosen, cut, tuple(whole), SMALL, counting)
     for bucket in range(buckets):
         (folder / str(bucket)).mkdir()
         task(str(bucket), folder / str(bucket))
-    gather(warehouse, models, [folder / str(bucket) for bucket in range(buckets)])
+    folders = [folder / str(bucket) for bucket in range(buckets)]
+    gather(warehouse, models, folders)
+    return gather_counts(folders)
+
+
+def counting_of(warehouse: Warehouse, models: dict[str, SqlModel]) -> CountDays:
+    """Return what counts by the bins of all rows, for each feature that there is and one that there is not."""
+    frame, docs = feature_frame(warehouse, models)
+    names = tuple(doc.name for doc in docs)
+    frame = frame.with_columns(absent=pl.lit(1.0))
+    reference = build_reference(frame, [*names, "absent"], training=None, test=None)
+    return CountDays(reference, tuple(DATES[1:]), names)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +145,15 @@ def test_tables_built_by_bucket_are_those_of_the_whole(
             if world is town:
                 goes_on(warehouse, FAR)
         build_snapshots(whole, models, policy, DATES, data_cutoff=FAR)
-        build_in_buckets(cut, models, policy, tmp_path, buckets)
+        counting = counting_of(whole, models)
+        counted = build_in_buckets(cut, models, policy, tmp_path, buckets, counting)
+        expected = added([counting(whole, models)])
+        assert counted.equals(expected)
+        for day, counts in counting.read(counted).items():
+            frame = scoring_set(whole, models, policy, day, wanted=counting.features).frame
+            assert counts.rows == frame.height > 0
+            for feature in counting.reference.features:
+                assert counts.of_feature(feature).tolist() == feature.count(frame).tolist(), feature.name
         ours, theirs = tables_of(whole), tables_of(cut)
         assert ours.keys() == theirs.keys()
         for name, (kinds, frame) in ours.items():

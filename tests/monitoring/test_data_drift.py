@@ -17,6 +17,7 @@ from churn.monitoring.data_drift import (
     lasting,
     worse_of,
 )
+from churn.monitoring.day_counts import DayCounts
 from churn.monitoring.reference import Reference, build_reference
 
 TRAINED = (date(2025, 1, 1), date(2025, 3, 1))
@@ -48,6 +49,10 @@ def reference() -> Reference:
     return build_reference(pl.concat(parts), FEATURES, training=TRAINED, test=TESTED)
 
 
+def judged(reference, frame, season, **how):
+    return feature_drift(reference, DayCounts.of(reference, frame), season, **how)
+
+
 def severities(drifts) -> dict[str, str]:
     return {drift.feature: drift.severity for drift in drifts}
 
@@ -55,12 +60,12 @@ def severities(drifts) -> dict[str, str]:
 def test_customers_who_look_as_before_raise_no_alarm_on_any_of_many_days(reference):
     for number in range(20):
         day = date(2025, 6, 1 + number)
-        assert set(severities(feature_drift(reference, customers(day, records=4 / 3), None, on=day)).values()) == {"ok"}
+        assert set(severities(judged(reference, customers(day, records=4 / 3), None, on=day)).values()) == {"ok"}
 
 
 def test_a_feature_that_moved_far_is_to_be_acted_on_and_one_that_moved_a_little_watched(reference):
-    far = feature_drift(reference, customers(TODAY, use=1.0), None, on=TODAY)
-    near = feature_drift(reference, customers(TODAY, use=0.4), None, on=TODAY)
+    far = judged(reference, customers(TODAY, use=1.0), None, on=TODAY)
+    near = judged(reference, customers(TODAY, use=0.4), None, on=TODAY)
 
     assert far[0].feature == "use"
     assert (far[0].severity, severities(near)["use"]) == ("act", "watch")
@@ -68,8 +73,8 @@ def test_a_feature_that_moved_far_is_to_be_acted_on_and_one_that_moved_a_little_
 
 
 def test_a_feature_that_goes_on_moving_at_the_pace_of_the_test_is_no_news(reference):
-    at_pace = feature_drift(reference, customers(TODAY, records=5 / 3), None, on=TODAY)
-    faster = feature_drift(reference, customers(TODAY, records=4.0), None, on=TODAY)
+    at_pace = judged(reference, customers(TODAY, records=5 / 3), None, on=TODAY)
+    faster = judged(reference, customers(TODAY, records=4.0), None, on=TODAY)
 
     assert next(d.psi for d in at_pace if d.feature == "records") > 1.0
     assert severities(at_pace)["records"] == "ok"
@@ -80,13 +85,15 @@ def test_a_feature_that_goes_on_moving_at_the_pace_of_the_test_is_no_news(refere
 
 def test_what_looked_the_same_a_year_ago_is_the_season(reference):
     present = customers(TODAY, use=1.0)
-    year_ago = Season(customers(date(2024, 7, 1), use=1.0), "a year before (2024-07-01)", excuses=True)
-    other = Season(customers(date(2024, 7, 1)), "a year before (2024-07-01)", excuses=True)
-    shown_only = Season(customers(date(2024, 7, 1), use=1.0), "a month before", excuses=False)
+    year_ago = Season(
+        DayCounts.of(reference, customers(date(2024, 7, 1), use=1.0)), "a year before (2024-07-01)", excuses=True
+    )
+    other = Season(DayCounts.of(reference, customers(date(2024, 7, 1))), "a year before (2024-07-01)", excuses=True)
+    shown_only = Season(DayCounts.of(reference, customers(date(2024, 7, 1), use=1.0)), "a month before", excuses=False)
 
-    assert severities(feature_drift(reference, present, year_ago, on=TODAY))["use"] == "ok"
-    assert severities(feature_drift(reference, present, other, on=TODAY))["use"] == "act"
-    assert severities(feature_drift(reference, present, shown_only, on=TODAY))["use"] == "act"
+    assert severities(judged(reference, present, year_ago, on=TODAY))["use"] == "ok"
+    assert severities(judged(reference, present, other, on=TODAY))["use"] == "act"
+    assert severities(judged(reference, present, shown_only, on=TODAY))["use"] == "act"
 
 
 def test_a_column_that_broke_last_night_is_found_missing(reference):
@@ -95,7 +102,7 @@ def test_a_column_that_broke_last_night_is_found_missing(reference):
     gone = customers(TODAY, records=5 / 3).drop("use")
 
     for frame in (broken, as_text, gone):
-        found = feature_drift(reference, frame, None, on=TODAY)
+        found = judged(reference, frame, None, on=TODAY)
         assert (found[0].feature, found[0].severity, found[0].missing) == ("use", "act", 1.0)
         assert (
             "missing for 100 %" in drift_findings(found, customers=3_000, monthly_margin=25.0, season=None)[0].sentence
@@ -103,13 +110,13 @@ def test_a_column_that_broke_last_night_is_found_missing(reference):
 
 
 def test_new_categories_are_drift(reference):
-    found = feature_drift(reference, customers(TODAY, plan="premium", records=5 / 3), None, on=TODAY)
+    found = judged(reference, customers(TODAY, plan="premium", records=5 / 3), None, on=TODAY)
 
     assert (found[0].feature, found[0].severity) == ("plan", "act")
 
 
 def test_few_customers_are_not_enough_to_judge_by(reference):
-    found = feature_drift(reference, customers(TODAY, rows=999, use=3.0), None)
+    found = judged(reference, customers(TODAY, rows=999, use=3.0), None)
 
     assert set(severities(found).values()) == {"unknown"}
     finding = drift_findings(found, customers=999, monthly_margin=25.0, season=None)[-1]
@@ -117,8 +124,8 @@ def test_few_customers_are_not_enough_to_judge_by(reference):
 
 
 def test_the_graver_of_last_night_and_of_two_days_like_training_counts(reference):
-    quiet = feature_drift(reference, customers(TODAY, records=5 / 3), None, on=TODAY)
-    moved = feature_drift(reference, customers(TODAY, use=1.0, records=5 / 3), None, on=TODAY)
+    quiet = judged(reference, customers(TODAY, records=5 / 3), None, on=TODAY)
+    moved = judged(reference, customers(TODAY, use=1.0, records=5 / 3), None, on=TODAY)
 
     found = worse_of(quiet, lasting(moved, moved, day=TODAY))
     once = worse_of(quiet, lasting(moved, quiet, day=TODAY))
@@ -130,7 +137,7 @@ def test_the_graver_of_last_night_and_of_two_days_like_training_counts(reference
 
 
 def test_findings_weigh_money_by_what_the_model_hangs_on_the_feature(reference):
-    found = feature_drift(
+    found = judged(
         reference, customers(TODAY, use=1.0, records=5 / 3), None, on=TODAY, importance={"use": Importance(0.6, 0.05)}
     )
 
@@ -165,3 +172,18 @@ def test_dates_count_as_days_before_the_snapshot():
     made = build_reference(frame, ("since",), training=None, test=None)
 
     assert made.features[0].kind == "number"
+
+
+def test_counts_of_parts_of_the_customers_add_up_to_those_of_all(reference):
+    frame = customers(TODAY, use=1.0).with_columns(
+        use=pl.when(pl.int_range(pl.len()) % 7 == 0).then(float("nan")).otherwise("use"), plan=pl.lit(" ")
+    )
+    parts = [DayCounts.of(reference, frame.filter(pl.int_range(pl.len()) % 3 == part)) for part in range(3)]
+    parts.append(DayCounts.of(reference, frame.clear()))
+
+    added, whole = sum(parts, start=DayCounts.none(reference)), DayCounts.of(reference, frame)
+
+    assert added.rows == whole.rows == 3_000
+    for feature in reference.features:
+        assert added.of_feature(feature).tolist() == whole.of_feature(feature).tolist()
+        assert added.of_feature(feature).sum() == 3_000

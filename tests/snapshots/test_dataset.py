@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from churn.errors import ContractBroken, DataError, FutureLeak, NotEnoughData
-from churn.snapshots.dataset import scoring_set, training_set
+from churn.snapshots.dataset import scoring_set, scoring_slices, training_set
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse import load_models
 from tests.worlds import World, at, build
@@ -75,6 +75,21 @@ def test_a_scoring_set_has_the_same_features_as_the_training_set_also_for_events
     assert scored.frame["events_28d.like"].to_list() == [0.0]
     assert scored.frame["customer_id"].to_list() == ["stays"]
     assert "has_churned" not in scored.frame.columns
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 100])
+def test_slices_of_a_date_are_its_scoring_set(rows: int) -> None:
+    day = date(2024, 6, 1)
+    with company().warehouse() as warehouse:
+        models = build(warehouse, *DAYS)
+        whole = scoring_set(warehouse, models, POLICY, day, wanted=["events_28d.like"]).frame
+        slices = list(scoring_slices(warehouse, models, day, wanted=["events_28d.like"], rows=rows))
+        assert not list(scoring_slices(warehouse, models, date(2024, 9, 1)))
+    assert pl.concat(slices).equals(whole)
+    assert [part.height for part in slices] == [rows] * (whole.height // rows) + [whole.height % rows] * (
+        whole.height % rows > 0
+    )
+    assert whole.height > 2
 
 
 def test_a_date_that_was_not_built_cannot_be_scored() -> None:

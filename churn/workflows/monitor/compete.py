@@ -17,7 +17,7 @@ from churn.views.champion import bundle_path
 from churn.warehouse.models.sql_models import load_models
 from churn.workflows.monitor.looks import ModelLook, learnt_until
 from churn.workflows.monitor.observation import Observation
-from churn.workflows.monitor.rows import outcomes_of, rows_of, untreated
+from churn.workflows.monitor.rows import ScoredDay, outcomes_of, scored_day, untreated
 
 if TYPE_CHECKING:
     import polars as pl
@@ -166,26 +166,21 @@ def _judged_rows(
         if unseen is False:
             continue
         rows, _ = untreated(labels.filter(pl.col("snapshot_date") == day))
-        rows = _judged(rows_of(warehouse, context, champion, day), rows, champion, "p_champion")
+        rows = _judged(scored_day(warehouse, context, champion, day), rows, "p_champion")
         if isinstance(unseen, pl.DataFrame):
             rows = rows.join(unseen, on="customer_id", how="inner", maintain_order="left")
         else:
-            rows = _judged(rows_of(warehouse, context, challenger.model, day), rows, challenger.model, "p_challenger")
+            rows = _judged(scored_day(warehouse, context, challenger.model, day), rows, "p_challenger")
         if rows.height:
             parts.append(rows)
     columns = ("customer_id", "snapshot_date", "has_churned", "monthly_margin", "p_champion", "p_challenger")
     return pl.concat([part.select(columns) for part in parts]) if parts else None
 
 
-def _judged(frame: pl.DataFrame, rows: pl.DataFrame, model: ServedModel, name: str) -> pl.DataFrame:
-    """Add `model`'s probability to labelled `rows` of one date, as column `name`."""
-    import polars as pl
-
-    known = frame.join(rows.select("customer_id"), on="customer_id", how="semi", maintain_order="left")
-    scored = known.select(
-        "customer_id", "monthly_margin", pl.Series(name, model.predict(known).churn_probability, dtype=pl.Float64)
-    )
-    extra = scored if "monthly_margin" not in rows.columns else scored.drop("monthly_margin")
+def _judged(scored: ScoredDay, rows: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Add the probabilities of a scored date to labelled `rows` of it, as column `name`, and the margins once."""
+    extra = scored.customers.rename({"churn_probability": name})
+    extra = extra if "monthly_margin" not in rows.columns else extra.drop("monthly_margin")
     return rows.join(extra, on="customer_id", how="inner", maintain_order="left")
 
 

@@ -58,9 +58,16 @@ class ComparedDates:
         return f"a year before ({self.season})" if self.is_year else f"a month before ({self.season})"
 
     @property
+    def counted(self) -> tuple[date, ...]:
+        """The dates of which no more is asked than how features are spread, in order."""
+        compared = {day for day in (*self.grid, self.grid_season) if day is not None}
+        return tuple(sorted(compared - {self.on, self.season}))
+
+    @property
     def days(self) -> set[date]:
         """Every date to build."""
-        return {day for day in (self.on, self.season, *self.grid, self.grid_season, *self.cohorts) if day is not None}
+        scored = {day for day in (self.on, self.season) if day is not None}
+        return {*scored, *self.counted, *self.cohorts}
 
 
 def compared_dates(

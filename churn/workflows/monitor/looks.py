@@ -25,6 +25,7 @@ from churn.monitoring.data_drift import (
     lasting,
     worse_of,
 )
+from churn.monitoring.day_counts import DayCounts
 from churn.monitoring.health import score_skew_finding, skew_finding, turnover_finding
 from churn.monitoring.performance import Cohort, decay_findings, decayed, judge_cohort
 from churn.monitoring.reference import Reference
@@ -32,7 +33,7 @@ from churn.monitoring.retrain_policy import RetrainFacts
 from churn.monitoring.shifts import estimated_finding, label_finding, ordinary_spread, score_finding
 from churn.views.champion import tells_money
 from churn.workflows.monitor.dates import ComparedDates, PastNight
-from churn.workflows.monitor.rows import outcomes_of, rows_of, untreated
+from churn.workflows.monitor.rows import ScoredDay, outcomes_of, rows_of, scored_day, untreated
 
 if TYPE_CHECKING:
     from churn.modeling import ServedModel
@@ -77,21 +78,26 @@ class MonitoredModel:
 
 @dataclass(frozen=True)
 class Present:
-    """The customers of the day that is looked at, with their mean margin, and those of the same season before."""
+    """The customers of the day that is looked at, and what is known of those of the same season before.
+
+    `counts` are those of every day whose features are compared; None where the model has nothing to compare with.
+    """
 
     on: date
-    rows: pl.DataFrame
-    season: Season | None
+    scored: ScoredDay
+    season: ScoredDay | None
+    season_name: str
+    counts: Mapping[date, DayCounts] | None
 
     @property
     def customers(self) -> int:
         """How many there are."""
-        return self.rows.height
+        return self.scored.customers.height
 
     @property
     def monthly_margin(self) -> float:
         """What one brings a month, on average."""
-        mean = self.rows["monthly_margin"].mean()
+        mean = self.scored.customers["monthly_margin"].mean()
         return float(mean) if isinstance(mean, int | float) else 0.0
 
 
@@ -150,17 +156,21 @@ def look_at(
     dates: ComparedDates,
     night: PastNight | None,
     runs: tuple[ListRun, ...],
+    counts: Mapping[date, DayCounts] | None,
 ) -> ModelLook | Finding:
     """Return what every monitor says of `model`, or the finding that nobody is there to look at.
 
-    The dates of `dates` and of `night` must be among those built last.
+    The dates of `dates` and of `night` must be among those built last; `counts` are those of `dates.counted`.
     """
-    rows = rows_of(warehouse, context, model.served, dates.on)
-    if not rows.height:
+    scored = scored_day(warehouse, context, model.served, dates.on, reference=model.reference, sampled=EXPLAINED_ROWS)
+    if not scored.customers.height:
         sentence = f"No customer is active on {dates.on}."
         return Finding(monitor="model", subject="customers", severity="unknown", sentence=sentence)
-    present = Present(dates.on, rows, _season(context, warehouse, model, dates.season, dates.season_name))
-    features = _look_at_features(context, warehouse, model, dates, present)
+    season = None
+    if dates.season is not None:
+        season = scored_day(warehouse, context, model.served, dates.season, reference=model.reference)
+    present = Present(dates.on, scored, season, dates.season_name, _all_counts(dates, scored, season, counts))
+    features = _look_at_features(model, dates, present)
     scores = _look_at_scores(model, present)
     cohorts = _look_at_cohorts(context, warehouse, model, dates, present)
     return ModelLook(
@@ -176,56 +186,53 @@ def look_at(
     )
 
 
-def _season(
-    context: Context, warehouse: Warehouse, model: MonitoredModel, day: date | None, name: str
-) -> Season | None:
-    return None if day is None else Season(rows_of(warehouse, context, model.served, day), name, excuses=True)
+def _all_counts(
+    dates: ComparedDates, scored: ScoredDay, season: ScoredDay | None, others: Mapping[date, DayCounts] | None
+) -> dict[date, DayCounts] | None:
+    """Return the counts of all dates that are compared: those of dates that are scored were made beside the scores."""
+    beside = {dates.on: scored.counts, **({dates.season: season.counts} if dates.season and season else {})}
+    counts = {**(others or {}), **{day: counted for day, counted in beside.items() if counted is not None}}
+    return counts or None
 
 
-def _look_at_features(
-    context: Context, warehouse: Warehouse, model: MonitoredModel, dates: ComparedDates, present: Present
-) -> FeatureLook:
-    if model.reference is None:
+def _season(present: Present, day: date | None, name: str) -> Season | None:
+    return None if day is None or present.counts is None else Season(present.counts[day], name, excuses=True)
+
+
+def _look_at_features(model: MonitoredModel, dates: ComparedDates, present: Present) -> FeatureLook:
+    if model.reference is None or present.counts is None:
         sentence = "What the training rows looked like is not kept, and they cannot be rebuilt. Train again."
         finding = Finding(monitor="data_drift", subject="all features", severity="unknown", sentence=sentence)
         return FeatureLook((finding,), None, 0.0)
-    importance = _importance(model.served, present.rows)
-    today = feature_drift(model.reference, present.rows, present.season, on=present.on, importance=importance)
-    drifts = worse_of(today, _slow_drift(context, warehouse, model, dates, importance))
-    findings = drift_findings(
-        drifts, customers=present.customers, monthly_margin=present.monthly_margin, season=present.season
-    )
-    drift = describe(drifts, model.reference, present.season, present.customers)
+    importance = _importance(model.served, present.scored.sample)
+    season = _season(present, dates.season, dates.season_name)
+    today = feature_drift(model.reference, present.counts[present.on], season, on=present.on, importance=importance)
+    drifts = worse_of(today, _slow_drift(model.reference, dates, present, present.counts, importance))
+    findings = drift_findings(drifts, customers=present.customers, monthly_margin=present.monthly_margin, season=season)
+    drift = describe(drifts, model.reference, season, present.customers)
     return FeatureLook(tuple(findings), drift, acting_share(drifts))
 
 
 def _slow_drift(
-    context: Context,
-    warehouse: Warehouse,
-    model: MonitoredModel,
+    reference: Reference,
     dates: ComparedDates,
+    present: Present,
+    counts: Mapping[date, DayCounts],
     importance: Mapping[str, Importance],
 ) -> list[FeatureDrift]:
     """Return what moves slowly: beyond its limits on both of the newest two days like those of training."""
-    if model.reference is None or not dates.grid:
+    if not dates.grid:
         return []
-    season = _season(context, warehouse, model, dates.grid_season, f"a year before ({dates.grid_season})")
+    season = _season(present, dates.grid_season, f"a year before ({dates.grid_season})")
     judged = [
-        feature_drift(
-            model.reference,
-            rows_of(warehouse, context, model.served, day),
-            season if day == dates.grid[0] else None,
-            on=day,
-            importance=importance,
-        )
+        feature_drift(reference, counts[day], season if day == dates.grid[0] else None, on=day, importance=importance)
         for day in dates.grid
     ]
     return lasting(*judged, day=dates.grid[0])
 
 
-def _importance(model: ServedModel, present: pl.DataFrame) -> dict[str, Importance]:
-    step = max(1, present.height // EXPLAINED_ROWS)
-    points = np.abs(explain(model, present[::step]).probability_points).mean(axis=0)
+def _importance(model: ServedModel, sample: pl.DataFrame) -> dict[str, Importance]:
+    points = np.abs(explain(model, sample).probability_points).mean(axis=0)
     total = float(points.sum()) or 1.0
     return {
         name: Importance(float(mean) / total, float(mean))
@@ -234,11 +241,10 @@ def _importance(model: ServedModel, present: pl.DataFrame) -> dict[str, Importan
 
 
 def _look_at_scores(model: MonitoredModel, present: Present) -> ScoreLook:
-    season = present.season
-    now = model.served.predict(present.rows).churn_probability
-    before = model.served.predict(season.frame).churn_probability if season and season.frame.height else None
+    season, now = present.season, present.scored.probabilities
+    before = season.probabilities if season and season.customers.height else None
     was = model.evaluation["churn_probability"].to_numpy()
-    name = season.name if season else ""
+    name = present.season_name if season else ""
     drift = score_finding(was, now, before, season_name=name, monthly_margin=present.monthly_margin)
     promise, estimated = estimated_finding(now, model.test_figures(), threshold=model.served.threshold)
     return ScoreLook((drift, promise), estimated, ScoreMeans(mean=float(now.mean()), test_mean=float(was.mean())))
@@ -252,8 +258,8 @@ def _look_at_cohorts(
     cohorts = []
     for day in dates.cohorts:
         labelled, left_out = untreated(labels.filter(pl.col("snapshot_date") == day))
-        rows = rows_of(warehouse, context, served, day).join(
-            labelled.select("customer_id", "has_churned"), on="customer_id", how="inner"
+        rows = scored_day(warehouse, context, served, day).customers.join(
+            labelled.select("customer_id", "has_churned"), on="customer_id", how="inner", maintain_order="left"
         )
         if not rows.height:
             continue
@@ -262,7 +268,7 @@ def _look_at_cohorts(
                 day,
                 served.policy.matures_at(day).date(),
                 rows["has_churned"].cast(pl.Float64).to_numpy(),
-                served.predict(rows).churn_probability,
+                rows["churn_probability"].to_numpy(),
                 rows["monthly_margin"].cast(pl.Float64).fill_null(0.0).to_numpy(),
                 test=test,
                 threshold=served.threshold,
@@ -298,14 +304,14 @@ def _look_at_night(context: Context, warehouse: Warehouse, model: MonitoredModel
     if night is None:
         sentence = "No night has been scored yet."
         return Finding(monitor="skew", subject="past night", severity="unknown", sentence=sentence)
-    again = rows_of(warehouse, context, model.served, night.snapshot_date)
     if night.model_version is None:
         names = model.served.feature_names
+        again = rows_of(warehouse, context, model.served, night.snapshot_date)
         return skew_finding(night.served, again, names, day=night.snapshot_date, run_id=night.run_id)
     if night.model_version == model.version.version:
-        p = model.served.predict(again).churn_probability
-        scored = again.select("customer_id").with_columns(pl.Series("churn_probability", p))
-        return score_skew_finding(night.served, scored, day=night.snapshot_date, run_id=night.run_id)
+        scored = scored_day(warehouse, context, model.served, night.snapshot_date).customers
+        again = scored.select("customer_id", "churn_probability")
+        return score_skew_finding(night.served, again, day=night.snapshot_date, run_id=night.run_id)
     sentence = f"The night of {night.snapshot_date} was scored by another model, and its features are not kept."
     return Finding(
         monitor="skew",

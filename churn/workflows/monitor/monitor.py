@@ -12,7 +12,8 @@ from churn.modeling import load_bundle
 from churn.snapshots.dataset import data_cutoff, default_snapshot_date
 from churn.views.champion import bundle_path
 from churn.warehouse.models.sql_models import load_models
-from churn.workflows.monitor.dates import compared_dates, list_runs, past_night
+from churn.workflows.monitor.counting import CountDays
+from churn.workflows.monitor.dates import ComparedDates, compared_dates, list_runs, past_night
 from churn.workflows.monitor.keep import MonitorResult, finish
 from churn.workflows.monitor.looks import ModelLook, MonitoredModel, look_at
 from churn.workflows.monitor.machinery import machinery_findings
@@ -21,6 +22,7 @@ from churn.workflows.monitor.renew import Renewal, renew
 from churn.workflows.train.reference import find_reference
 
 if TYPE_CHECKING:
+    from churn.monitoring.day_counts import DayCounts
     from churn.store import ModelVersion
     from churn.warehouse.connection import Warehouse
 
@@ -105,15 +107,36 @@ def _look(
     night = past_night(context, warehouse, on)
     days = dates.days | ({night.snapshot_date} if night else set())
     context.progress.step(f"Building {len(days)} snapshot dates", 0.1)
-    models = load_models(context.settings.home)
-    context.engine.build_snapshots(
+    counts = _built(context, warehouse, model, sorted(days), dates)
+    context.progress.step("Comparing", 0.7)
+    return look_at(context, warehouse, model, dates, night, list_runs(warehouse, on), counts)
+
+
+def _built(
+    context: Context, warehouse: Warehouse, model: MonitoredModel, days: list[date], dates: ComparedDates
+) -> dict[date, DayCounts] | None:
+    """Build `days`, and count where they are built how features are spread on some; None without a reference to count by."""
+    models, served = load_models(context.settings.home), model.served
+    if model.reference is None:
+        context.engine.build_snapshots(
+            warehouse,
+            models,
+            served.policy,
+            days,
+            data_cutoff=dates.cutoff,
+            wanted=served.feature_names,
+            progress=context.progress,
+        )
+        return None
+    counting = CountDays(model.reference, dates.counted, tuple(served.feature_names))
+    counted = context.engine.count_snapshots(
         warehouse,
         models,
         served.policy,
-        sorted(days),
+        days,
+        counting,
         data_cutoff=dates.cutoff,
         wanted=served.feature_names,
         progress=context.progress,
     )
-    context.progress.step("Comparing", 0.7)
-    return look_at(context, warehouse, model, dates, night, list_runs(warehouse, on))
+    return counting.read(counted)

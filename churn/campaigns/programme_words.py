@@ -62,11 +62,12 @@ def slice_words(drawn: SliceOfRound, currency: str) -> list[str]:
         if drawn.share >= drawn.wanted_share
         else f", not {percent(drawn.wanted_share, 1)}, as more would break a limit"
     )
+    whom = "those with whom an offer may pay" if drawn.not_tried else "them"
     if not drawn.share:
         return ["Nobody is in the random slice: no offer can pay with anybody to whom it may be made."]
     return [
         (
-            f"The random slice is {percent(drawn.share, 1)} of them{cut}: {count(drawn.customers)} customers, "
+            f"The random slice is {percent(drawn.share, 1)} of {whom}{cut}: {count(drawn.customers)} customers, "
             f"{count(drawn.left_alone)} of them left alone. It is expected to cost {_whole(drawn.cost, currency)} of profit."
         ),
         *(

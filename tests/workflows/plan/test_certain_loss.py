@@ -77,6 +77,7 @@ def test_an_offer_that_loses_in_its_best_case_is_made_to_nobody_by_chance(town: 
     (lost,) = [offer for offer in document.random_slice.not_tried if offer.offer == "mail"]
     assert lost.customers == lost.of > 0
     assert any("It does not draw `mail` for" in sentence for sentence in document.sentences)
+    assert any("of those with whom an offer may pay" in sentence for sentence in document.sentences)
 
 
 def test_a_slice_without_any_offer_that_can_pay_is_empty_and_says_why(town: Town) -> None:

@@ -51,6 +51,7 @@ def build(home: Path, customers: int = 20, *, held_out: int = 4) -> Path:
             {
                 "customer_id": ids,
                 "marketing_consent": [n != 1 for n in range(customers)],
+                "fact_version": [1] * customers,
                 "objected_at": [NOW if n == 0 else None for n in range(customers)],
                 "available_at": [NOW] * customers,
             },

@@ -184,6 +184,11 @@ def _notes(d: ExperimentFigures) -> list[str]:
     if not d.worth.is_known_before and isinstance(d.terms.value, str):
         mean = "" if d.worth.value is None else f", {money(d.worth.value, d.currency)}"
         notes.append(f"`{d.terms.value}` is told only with the outcome, so whom to contact goes by its mean{mean}.")
+        if d.worth.not_counted:
+            notes.append(
+                f"`{d.terms.value}` holds amounts for {count(d.worth.not_counted)} customers whose `{d.terms.outcome}` is not as wanted: they are "
+                "in no figure. If money comes and goes without it too, such as refunds, analyse an outcome that says who brought money."
+            )
     some = d.policy("some")
     if some is not None and some.judged_on < counts.compared:
         notes.append(

@@ -111,13 +111,18 @@ class PolicyFigures(Document):
 class ExperimentValue(Document):
     """The mean worth of an outcome and cost of a contact, of an incentive; None where it was not named.
 
-    `is_known_before`: the value of each customer is known before contact, so that a policy may go by it.
+    `is_known_before`: the value of each customer is known before contact, so that a policy may go by it. Where it is not,
+    amounts of `not_counted` customers without the outcome are in no figure.
     """
 
     value: float | None
     cost: float | None
     incentive: float | None
     is_known_before: bool
+    not_counted: int = Field(
+        default=0,
+        exclude_if=lambda customers: not customers,  # an experiment of an earlier version is written as it was
+    )
 
 
 class RankedTenth(Document):

@@ -13,7 +13,7 @@ from churn.errors import AuthFailed, ChurnError, ConfigError, ResourceError, Sto
 BUSY_SECONDS = 30  # how long we wait for another process' write before saying that the store is busy
 _BUSY = "Wait for the other process to end, then try again."
 _LITTLE = 1 << 18  # bytes: less than one of SQLite's own files beside the store may need
-_SPACE = "Free some space, then run the same command again: nothing was half written."
+_SPACE = "Free some space, then run the same command again: what was written is whole, and it goes on from there."
 
 
 class translated:  # noqa: N801 - reads as a statement: `with translated(address)`

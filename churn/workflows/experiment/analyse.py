@@ -232,6 +232,7 @@ def _worth(experiment: ExperimentFile, rows: ExperimentRows) -> ExperimentValue:
         cost=None if experiment.cost is None else float(prices.contact_cost.mean()),
         incentive=None if experiment.incentive is None else float(prices.incentive_cost.mean()),
         is_known_before=rows.is_value_known_before,
+        not_counted=rows.values_not_counted,
     )
 
 

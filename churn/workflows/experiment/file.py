@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 _MAY_BE_UNWANTED: Final = re.compile(
     r"churn|cancel|attrit|lapse|unsubscri|\bleft\b|\blost\b|defect|terminat|exited", re.IGNORECASE
 )
+_OFTEN: Final = (
+    0.5  # of how often those with the outcome have a value: a value that others have so often did not come with it
+)
 _OURS: Final = frozenset({"customer_id", "is_treated", "is_retained"})
 
 
@@ -74,7 +77,7 @@ class ExperimentFile:
 class ExperimentRows:
     """The compared rows: `frame` holds customer_id, is_treated, is_retained (the wanted outcome) and the features.
 
-    `happened` (n,) is the outcome as told. `is_value_known_before`: see `ExperimentValue`.
+    `happened` (n,) is the outcome as told. `is_value_known_before`, `values_not_counted`: see `ExperimentValue`.
     """
 
     frame: pl.DataFrame
@@ -82,6 +85,7 @@ class ExperimentRows:
     prices: Prices
     happened: Floats
     is_value_known_before: bool
+    values_not_counted: int
     terms: ExperimentTerms
     counts: ExperimentCounts
 
@@ -114,7 +118,7 @@ def read_experiment(experiment: ExperimentFile) -> ExperimentRows:
     kept = rows.filter(arms.is_not_null())
     happened = _outcome(kept, arms.drop_nulls(), experiment)
     wanted = ~happened if is_unwanted else happened
-    prices, is_known_before = _prices(kept, wanted.to_numpy(), named, experiment.file_name)
+    prices, is_known_before, not_counted = _prices(kept, wanted.to_numpy(), named, experiment.file_name)
     if not is_known_before:  # what SQL computes an outcome's worth from came with the outcome
         taken |= columns_read(rows, experiment.value, experiment.file_name, "value")
     names = [name for name in rows.columns if name not in taken and name != customer]
@@ -147,7 +151,9 @@ def read_experiment(experiment: ExperimentFile) -> ExperimentRows:
         rows=rows.height, compared=frame.height, other_arms=rows.height - frame.height - no_arm, no_arm=no_arm
     )
     features = tuple(FeatureDoc(name, "file", f"Column {name} of {experiment.file_name}.") for name in names)
-    return ExperimentRows(frame, features, prices, happened.cast(pl.Float64).to_numpy(), is_known_before, terms, counts)
+    return ExperimentRows(
+        frame, features, prices, happened.cast(pl.Float64).to_numpy(), is_known_before, not_counted, terms, counts
+    )
 
 
 def options_of(settings: Sequence[str] | None) -> dict[str, JsonValue]:
@@ -319,8 +325,11 @@ def require_one_row_each(frame: pl.DataFrame, customer: str, file: str, remedy: 
 
 def _prices(
     kept: pl.DataFrame, wanted: np.ndarray[tuple[int], np.dtype[np.bool_]], named: Mapping[str, Amount], file: str
-) -> tuple[Prices, bool]:
-    """Return the money of each customer, and whether the value of each is known before contact."""
+) -> tuple[Prices, bool, int]:
+    """Return the money of each customer, whether the value of each is known before contact, and how many amounts do not count.
+
+    An amount that came with the outcome counts for those who have it alone.
+    """
     value = named["value"]
     has_money = any(amount is not None for amount in named.values())
     if has_money and value is None:
@@ -329,15 +338,26 @@ def _prices(
             where="--value",
             remedy="Say what one outcome is worth: a number, a column, or SQL over columns.",
         )
-    is_known_before = True
+    is_known_before, not_counted = True, 0
     if value is None:
         values = np.ones(kept.height)  # policies are counted in outcomes
     elif isinstance(value, str):
         values = amounts(kept, value, file, "value", may_be_empty=~wanted)
-        # Amounts that only come with the outcome, such as what was spent, are told by it and not known before.
-        is_known_before = bool((values[~wanted] != 0).any())
+        is_known_before = _is_known_before(values, wanted)
+        not_counted = 0 if is_known_before else int(np.count_nonzero(values[~wanted]))
     else:
         values = np.full(kept.height, float(value))
     expected = values if is_known_before else np.full(kept.height, values[wanted].mean() if wanted.any() else 0.0)
     cost, incentive = (costs(kept, named[name], file, name) for name in ("cost", "incentive"))
-    return Prices(values, expected, cost, incentive), is_known_before
+    return Prices(values, expected, cost, incentive), is_known_before, not_counted
+
+
+def _is_known_before(values: Floats, wanted: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> bool:
+    """Return whether the value of an outcome was known before the contact.
+
+    What only comes with the outcome, such as what was spent, is 0 without it, but for strays such as a refund.
+    """
+    if not wanted.any() or wanted.all():
+        return bool((values[~wanted] != 0).any())
+    with_it, without = (float(np.mean(values[rows] != 0)) for rows in (wanted, ~wanted))
+    return without > _OFTEN * with_it

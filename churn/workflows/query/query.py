@@ -79,7 +79,7 @@ def _plain(value: object) -> JsonValue:
         case None | bool() | int() | str():
             return value
         case float() | Decimal():
-            return float(value) if math.isfinite(value) else None
+            return _number(value)
         case dict():
             return {str(key): _plain(item) for key, item in value.items()}
         case list() | tuple():
@@ -87,3 +87,10 @@ def _plain(value: object) -> JsonValue:
         case datetime():
             return value.isoformat()
     return str(value)
+
+
+def _number(value: float | Decimal) -> int | float | None:
+    """Return a number that JSON has: a decimal without places, such as a sum of whole numbers, is whole."""
+    if isinstance(value, Decimal) and value.as_tuple().exponent == 0:
+        return int(value)
+    return float(value) if math.isfinite(value) else None

@@ -16,6 +16,12 @@ def test_a_select_is_answered_as_of_the_last_publication(standing: Service):
     assert answer["published_at"].endswith("Z")
 
 
+def test_a_sum_of_whole_numbers_is_whole(standing: Service):
+    sql = "select sum(i) as whole, sum(i * 0.5) as half from range(5) as t (i)"
+    answer = standing.client.post("/v1/query", json={"sql": sql}, headers=standing.key("admin"))
+    assert "[[10,5.0]]" in answer.text
+
+
 def test_rows_are_bounded_by_the_setting_and_by_the_request(standing: Service):
     key = standing.key("admin")
     some = standing.client.post("/v1/query", json={"sql": "from scores", "limit": 3}, headers=key).json()

@@ -180,6 +180,24 @@ def test_amounts_that_come_with_the_outcome_are_added_up_as_assigned(context, tm
     assert document.worth.value == pytest.approx((80 * 50 + 40 * 60) / 120)
 
 
+def test_a_few_amounts_without_the_outcome_make_no_value_known_before_and_are_told(context, tmp_path) -> None:
+    rows = {
+        "arm": ["T"] * 400 + ["C"] * 400,
+        "bought": [1] * 80 + [0] * 320 + [1] * 40 + [0] * 360,
+        "spent": [50.0] * 80 + [-20.0] * 3 + [0.0] * 317 + [60.0] * 40 + [0.0] * 360,  # three gave back what they had
+    }
+    pl.DataFrame(rows).write_csv(tmp_path / "a.csv")
+    document = analyse_experiment(
+        context, ExperimentFile(tmp_path / "a.csv", "arm", "bought", control="C", value="spent", cost=1.0)
+    ).document
+    assert not document.worth.is_known_before
+    assert document.worth.value == pytest.approx((80 * 50 + 40 * 60) / 120)
+    assert document.worth.not_counted == 3
+    assert any(
+        "`spent` holds amounts for 3 customers whose `bought` is not as wanted" in note for note in document.words.notes
+    )
+
+
 def test_the_policy_is_applied_to_new_customers_with_their_own_values(context, tmp_path) -> None:
     write(tmp_path / "a.csv", count=6_000, spread=0.25, effect=0.05)
     truth = write(tmp_path / "new.csv", count=4_000, seed=9, spread=0.25, effect=0.05)

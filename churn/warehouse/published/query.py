@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _BATCH: Final = 10_000
 _WHERE: Final = "SQL"
+_MOST_MB: Final = 256  # of an answer with a bound of rows: whoever asks gets it in one piece
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def query_files(tables: Sequence[Path], sql: str, limits: QueryLimits) -> QueryR
     """Run `sql` over `tables`, each a Parquet file shown as a view of its name.
 
     Raises ConfigError for SQL that does not run, is no select or reaches for a file, ResourceError when it takes longer or
-    more memory than `limits` allow.
+    more memory than `limits` allow, or its rows are too large for one answer.
     """
     with _sandbox(tables, limits) as connection, translating(_WHERE):
         _require_select(connection, sql)
@@ -118,10 +119,17 @@ def _fetch(connection: duckdb.DuckDBPyConnection, sql: str, limit: int | None) -
     assert relation is not None  # a select has rows
     types = tuple(str(kind) for kind in relation.types)
     reader = relation.to_arrow_reader(_BATCH)
-    batches, rows = [], 0
+    batches, rows, size = [], 0, 0
     for batch in reader:
         batches.append(batch)
         rows += batch.num_rows
+        size += batch.nbytes
+        if limit is not None and size > _MOST_MB << 20:
+            raise ResourceError(
+                f"the answer takes more than {_MOST_MB} MB",
+                where=_WHERE,
+                remedy="Ask for fewer columns or rows, or for shorter texts.",
+            )
         if limit is not None and rows > limit:
             break
     frame = pl.from_arrow(pa.Table.from_batches(batches, schema=reader.schema))

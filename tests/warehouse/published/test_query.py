@@ -97,6 +97,11 @@ def test_a_query_that_takes_too_long_is_stopped(tables: list[Path]) -> None:
         ask(tables, "select count(*) from range(100000000) as a, range(100000) as b", seconds=0.2)
 
 
+def test_an_answer_of_few_rows_and_much_text_is_refused(tables: list[Path]) -> None:
+    with pytest.raises(ResourceError, match="more than 256 MB"):
+        query_files(tables, "select repeat('x', 300000000) as long", QueryLimits(rows=5, memory="2GB"))
+
+
 def test_a_query_that_takes_too_much_memory_is_stopped(tables: list[Path]) -> None:
     with pytest.raises(ResourceError, match="of memory"):
         query_files(tables, "select list(range) from range(100000000)", QueryLimits(memory="50MB"))

@@ -56,6 +56,7 @@ def _bomb() -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize(("body", "packed"), [(_huge, {}), (_bomb, {"Content-Encoding": "gzip"})], ids=["huge", "bomb"])
+@pytest.mark.slow  # a hundred megabytes
 def test_an_answer_without_end_is_not_read_to_it(body: Callable[[], Iterator[bytes]], packed: dict[str, str]) -> None:
     http = _asked(lambda _: httpx.Response(200, headers=packed, stream=Parts(body)))
     with pytest.raises(Unreachable, match="answers GET contacts with more than 128 MB") as refused:

@@ -79,6 +79,7 @@ def slow(
     seed=st.integers(0, 5),
 )
 @settings(max_examples=30, deadline=None)
+@pytest.mark.slow  # much arithmetic
 def test_expected_values_are_those_of_the_simulation_exactly(
     terms: Economics, cut: tuple[Mode, float | None], value: float | None, distinct: int | None, seed: int
 ) -> None:

@@ -108,6 +108,7 @@ def test_optimism_is_what_the_choice_loses_on_fresh_customers():
     assert np.mean(told) == pytest.approx(np.mean(gaps), abs=3 * error)
 
 
+@pytest.mark.slow  # much arithmetic
 def test_the_same_seed_gives_the_same_answer_and_another_one_a_near_one():
     p, y, value = population(2_000)
     one, same, other = (simulate(p, y, value, Economics(), seed=s) for s in (1, 1, 2))
@@ -116,6 +117,7 @@ def test_the_same_seed_gives_the_same_answer_and_another_one_a_near_one():
     assert one.profit.median == pytest.approx(other.profit.median, rel=0.1)
 
 
+@pytest.mark.slow  # much arithmetic
 def test_terms_without_a_range_leave_only_the_customers_and_luck_to_vary():
     p, y, _ = population(20_000)
     sure = Economics(success_rate_low=0.4, success_rate_high=0.4)

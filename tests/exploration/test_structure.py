@@ -48,6 +48,7 @@ def test_components_are_those_of_the_correlation_matrix_and_their_largest_weight
         assert part.columns[0].loading > 0
 
 
+@pytest.mark.slow  # much arithmetic
 def test_the_same_rows_give_the_same_bytes_in_whatever_order_they_come() -> None:
     frame, _, churned = three_kinds(60_000)
     shuffled = np.random.default_rng(1).permutation(frame.height)

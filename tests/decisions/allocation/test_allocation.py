@@ -121,6 +121,7 @@ def large(n, seed=0, *, own_costs=True, digits=None):
 
 
 @given(worlds())
+@pytest.mark.slow  # much arithmetic
 def test_no_limit_is_broken_and_the_bound_holds(world):
     found = world.allocate()
     world.assert_kept(found.choice)
@@ -155,6 +156,7 @@ def test_more_budget_never_earns_less(world, more):
 
 
 @given(worlds(most=25))
+@pytest.mark.slow  # much arithmetic
 def test_it_is_never_worse_than_one_offer_dealt_out_greedily(world):
     found = world.allocate()
     usage, limit = world.rows()
@@ -212,6 +214,7 @@ def test_customers_who_are_all_alike_are_dealt_out_in_order():
     assert found.gap < 1e-4
 
 
+@pytest.mark.slow  # much arithmetic
 def test_the_same_arguments_give_the_same_choice():
     world = large(1_500, seed=5)
     assert np.array_equal(world.allocate().choice, world.allocate().choice)

@@ -9,6 +9,8 @@ import pytest
 from tests.company import call
 from tests.modeling.uplift.experiments import experiment
 
+pytestmark = pytest.mark.slow  # a model is trained
+
 COLUMNS = ("--treatment", "is_treated", "--control", "0", "--outcome", "is_retained")
 QUICK = ("--learner", "t_learner", "--base", "logistic_regression")
 

@@ -184,6 +184,7 @@ def test_the_page_on_settings_has_every_section_key_and_default():
     assert told_settings() == real_settings()
 
 
+@pytest.mark.slow  # every template is parsed
 def test_every_label_that_the_guide_of_the_pages_names_stands_on_a_page() -> None:
     labels = {key[1] for key in marked()}
     sentences = {text for label in labels for text in (label if isinstance(label, tuple) else (label,))}

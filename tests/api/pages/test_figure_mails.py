@@ -17,6 +17,8 @@ from churn.jobs.notify.figure_mail import choices_of
 from tests.api.pages.test_page_actions import PASSWORD, token_in
 from tests.jobs.notify.figures import published
 
+pytestmark = pytest.mark.slow  # the whole service is made
+
 
 @pytest.fixture
 def context(tmp_path: Path) -> Context:

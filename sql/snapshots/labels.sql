@@ -1,6 +1,7 @@
 -- Grain: one row per spine row.
 -- Purpose: what became of the customer in the label window, by the chosen definition, with everything known now.
--- Null where it cannot be said: the window has not closed, or the customer was lost before it opened.
+-- Null where it cannot be said: the window has not closed, the customer was lost before it opened, or all that was
+-- known of them at the date was taken back since.
 
 with fates as (
     select s.customer_id, s.snapshot_date, f.lost_at, f.churn_kind
@@ -39,9 +40,12 @@ judged as (
         case when p.definition <> 'inactivity' and f.customer_id is not null then f.churn_kind else 'voluntary' end
             as churn_kind,
         case
-            when p.definition = 'inactivity' or f.customer_id is not null then d.matures_at <= p.told_until_at
-            else a.has_churned is not null
+            when p.definition <> 'inactivity' and f.customer_id is null and a.customer_id is not null
+                then a.has_churned is not null
+            else d.matures_at <= p.told_until_at
         end as is_mature,
+        -- What was known at the date may have been taken back since: another owner after a merger, a later start.
+        p.definition = 'inactivity' or f.customer_id is not null or a.customer_id is not null as is_told,
         d.label_end_at
     from snapshots.spine as s
     inner join snapshots.dates as d on s.snapshot_date = d.snapshot_date
@@ -55,9 +59,9 @@ select
     customer_id,  -- The customer.
     snapshot_date,  -- The date of the snapshot.
     case
-        when is_mature and not coalesce(lost_at < label_start_at, false)
+        when is_mature and is_told and not coalesce(lost_at < label_start_at, false)
             then coalesce(lost_at < label_end_at and definition in ('any', 'inactivity', churn_kind), false)
-    end as has_churned,  -- The label; null while immature, and for those lost before the window opened.
+    end as has_churned,  -- The label; null while immature, for those lost before the window opened, and where nothing is known now.
     case when is_mature and lost_at < label_end_at then lost_at end as churned_at,  -- When the customer was lost.
     case when is_mature and lost_at < label_end_at then churn_kind end as churn_kind,  -- voluntary or involuntary.
     is_mature,  -- Whether the window, and the grace days after it, have closed.

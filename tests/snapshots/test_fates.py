@@ -93,3 +93,22 @@ def test_the_tables_of_training_and_scoring_stay_as_they_were() -> None:
         for name, rows in before.items():
             assert warehouse.rows(f"select * from snapshots.{name} order by all") == rows
         follow(warehouse, everyone())  # and the next one begins where this one began
+
+
+def test_customers_of_whom_all_was_taken_back_are_final_and_without_a_label() -> None:
+    """An account that was merged into another, or whose start was corrected, must not hold up the others for ever."""
+    world = company()
+    number = len(world.rows["subscription_events"])
+    world.subscription("merged away", "2024-01-05").subscription("began later", "2024-01-05")
+    world.told_again("subscription_events", number, "2024-06-15", customer_id="stays")
+    world.told_again("subscription_events", number + 1, "2024-06-15", occurred_at=datetime(2024, 6, 3))
+    names = ("merged away", "began later", "stays")
+    with world.warehouse() as warehouse:
+        early = follow(warehouse, asked(*((name, DAY) for name in names)), cutoff=datetime(2024, 6, 20))
+        final = follow(warehouse, asked(*((name, DAY) for name in names)))
+    assert not any(row["is_mature"] for row in early.values())
+    assert {name: (row["is_mature"], row["has_churned"]) for (name, _), row in final.items()} == {
+        "merged away": (True, None),
+        "began later": (True, None),
+        "stays": (True, False),
+    }

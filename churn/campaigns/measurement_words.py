@@ -366,8 +366,15 @@ def _ledger(d: Measured) -> str | None:
     saves = "" if ledger.expected_saves is None else f"{count(ledger.expected_saves)} saves and "
     return (
         f"Save ledger: the plan expected {saves}{money(ledger.expected_profit, currency, cents=False)} net; measured are "
-        f"{_people(ledger.saves.value)} and {money(ledger.net_profit.value, currency, cents=False)}: {lies}."
+        f"{_people(ledger.saves.value)} and {money(ledger.net_profit.value, currency, cents=False)}: {lies}.{_other_days(d)}"
     )
+
+
+def _other_days(d: Measured) -> str:
+    """Say that plan and measurement count other days, where the plan went by the model's probabilities."""
+    if d.horizon_days is None or d.profit_model == "uplift":
+        return ""
+    return f" The plan counts who would leave within {d.horizon_days} days, the measurement within {d.windows[-1]}."
 
 
 def _model(d: Measured) -> str | None:

@@ -124,6 +124,14 @@ def rate_words(rate: BelievedRate) -> str:
     return f"{subject}{scaled} measured {value} from {rounds}, the file says {stated}"
 
 
+def window_note(name: str, window_days: int, horizon_days: int) -> str:
+    """Return that campaign `name` is judged after other days than those within which its plan counts who would leave."""
+    return (
+        f"`{name}` is judged after {window_days} days; its saves and its profit here count who would leave within {horizon_days}, "
+        "the days of the model."
+    )
+
+
 def unlearnt_note(names: Sequence[str]) -> str:
     """Return that nothing was learnt yet from the campaigns `names`."""
     return f"Nothing has been learnt yet from {', '.join(f'`{name}`' for name in names)}, so {_ASSUMED}."
@@ -218,7 +226,7 @@ def _holdout(name: str, plan: PlanDocument) -> list[str]:
     text = (
         f"Leaving {count(held.holdout)} of {count(held.customers)} alone in `{name}` forgoes "
         f"{money(held.profit_forgone, currency, cents=False)} of expected profit; with them {teaches}. Expected is a "
-        f"fall of {_points(power.expected_effect)} from {percent(power.churn_rate)}, found with "
+        f"fall of {_points(power.expected_effect)} from {percent(power.churn_rate)} within {power.window_days} days, found with "
         f"{chance(power.power)} chance."
     )
     if power.power < power.wanted_power and power.customers_needed:

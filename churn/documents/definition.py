@@ -295,3 +295,8 @@ class CampaignDefinition(Document):
         if churn.definition == "inactivity":
             return churn.inactivity_days
         return self.window_days or churn.horizon_days
+
+    def other_horizon(self, churn: ChurnSettings) -> int | None:
+        """Return the days that probabilities speak of where the outcome window has another length; else None."""
+        horizon = churn.inactivity_days if churn.definition == "inactivity" else churn.horizon_days
+        return None if horizon == self.window(churn) else horizon

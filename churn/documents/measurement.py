@@ -272,6 +272,8 @@ class MeasurementOrigin(Document):
     without_comparison: int = 0  # earlier measurements did not set them apart
     erased: ErasedArms = Field(default_factory=ErasedArms)  # at first nobody could be erased
     windows: tuple[int, ...]
+    # Within how many days the newest plan counts who would leave, where that is not its window.
+    horizon_days: int | None = Field(None, exclude_if=lambda days: days is None)
     snapshot_dates: tuple[date, date]
     plans: int
     profit_model: str

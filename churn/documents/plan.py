@@ -267,6 +267,8 @@ class PlanInputs(Document):
     rules: CampaignSettings | None = None
     business: BusinessSettings | None = None
     window_days: int
+    # Of the probabilities, where the window is of another length; plans made before this was kept do not say.
+    horizon_days: int | None = Field(None, exclude_if=lambda days: days is None)
     programme: str | None = Field(None, exclude_if=lambda name: name is None)  # whose round the assignments are of
     round: int | None = Field(None, exclude_if=lambda number: number is None)
     leave_alone: float | None = Field(None, exclude_if=lambda share: share is None)  # part of its random slice

@@ -12,6 +12,7 @@ from churn.snapshots.dates import data_cutoff
 from churn.snapshots.fates import fates
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse.models.sql_models import load_models
+from churn.workflows.measure.windows import in_their_windows
 
 if TYPE_CHECKING:
     import polars as pl
@@ -72,6 +73,7 @@ def left_alone(
         policy = replace(base, horizon_days=plan.window_days)
         fate = fates(warehouse, models, policy, free, data_cutoff=cutoff, progress=context.progress)
         known = free.join(fate.filter("is_mature"), on="customer_id", how="inner", maintain_order="left")
+        known = in_their_windows(known.with_columns(plan_id=pl.lit(plan_id)), [plan])
         parts.append(
             known.filter(pl.col("has_churned").is_not_null()).select(
                 pl.lit(split).alias("split"),

@@ -24,6 +24,7 @@ from churn.errors import CampaignError, DataError
 from churn.views.offer_evidence import taught_of_offers
 from churn.workflows.measure.follow import FollowedCustomers, follow_customers
 from churn.workflows.measure.left_alone import left_alone, with_causes
+from churn.workflows.measure.windows import in_their_windows
 
 if TYPE_CHECKING:
     import polars as pl
@@ -62,8 +63,9 @@ def measure_campaign(context: Context, campaign: str, *, so_far: bool = False) -
         _refuse(campaign, plans, assignments, planned)
         with context.open_warehouse("churn measure") as warehouse:
             followed = follow_customers(context, warehouse, plans, assignments, events)
-            followed = replace(followed, frame=with_causes(warehouse, plans, followed.frame))
-            beside = left_alone(context, warehouse, plans, followed.frame.filter("is_mature"))
+            frame = in_their_windows(with_causes(warehouse, plans, followed.frame), plans)
+            followed = replace(followed, frame=frame)
+            beside = left_alone(context, warehouse, plans, frame.filter("is_mature"))
         if not followed.frame["is_known"].any():
             raise DataError(
                 f"none of the {assignments.height:,} assigned customers is in the data any more",
@@ -133,6 +135,7 @@ def _document(
         without_comparison=closed.height - chosen.height,
         erased=ErasedArms(treatment=erased.get("treatment", 0), holdout=erased.get("holdout", 0)),
         windows=tuple(followed.windows),
+        horizon_days=newest.inputs.horizon_days,
         snapshot_dates=(days[0], days[-1]),
         plans=len(plans),
         profit_model=newest.profit_model,

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from churn.campaigns.expectation import Treated, draw_profit, interval
 from churn.campaigns.offer_effect import believed_rates
-from churn.campaigns.plan_words import plan_sentences
+from churn.campaigns.plan_words import plan_sentences, window_note
 from churn.config import Settings
 from churn.decisions.checks import Floats
 from churn.decisions.power import price_of_holdout
 from churn.decisions.profit import DESCRIPTIONS
+from churn.decisions.stretch import stretched
 from churn.documents.plan import (
     AcceptedAlarm,
     CampaignPlan,
@@ -127,7 +128,18 @@ def build_document(settings: Settings, run: PlanningRun) -> PlanDocument:
             sum(campaign.committed for campaign in chosen),
         ),
     )
-    return document.with_sentences(plan_sentences(document, [*run.facts.notes, *pricing_notes(run.priced)]))
+    notes = [*run.facts.notes, *pricing_notes(run.priced), *_window_notes(settings, run)]
+    return document.with_sentences(plan_sentences(document, notes))
+
+
+def _window_notes(settings: Settings, run: PlanningRun) -> list[str]:
+    """Return of each campaign whose saves are counted within other days than those that it is judged after what these are."""
+    offers = [priced.definition for priced in run.priced if priced.economics.profit_model != "uplift"]
+    return [
+        window_note(offer.name, offer.window(settings.churn), horizon)
+        for offer in offers
+        if (horizon := offer.other_horizon(settings.churn)) is not None
+    ]
 
 
 def _chosen(settings: Settings, run: PlanningRun) -> list[_ChosenCampaign]:
@@ -283,7 +295,7 @@ def _holdout_and_power(
 
     definition, scores = campaign.priced.definition, run.scores.frame
     window = definition.window(settings.churn)
-    horizon = window if settings.churn.definition == "inactivity" else settings.churn.horizon_days
+    horizon = definition.other_horizon(settings.churn) or window
     rows = np.concatenate([campaign.treated, campaign.held_out])
     assigned = run.facts.assigned.filter(pl.col("campaign") == definition.name)
     treatment = campaign.treated.size + campaign.used.treatment
@@ -291,13 +303,13 @@ def _holdout_and_power(
     chosen = treatment + holdout
     rate = _mean(campaign.priced.probability[rows], assigned["churn_probability"])
     effect = _mean(campaign.priced.avoided[rows], assigned["expected_uplift"])
-    stretched = 1.0 - (1.0 - rate) ** (window / horizon)
-    effect *= stretched / rate if rate > 0 else 1.0
+    in_window = float(stretched(np.array(rate), window, horizon))
+    effect *= in_window / rate if rate > 0 else 1.0
     price = price_of_holdout(
         chosen,
         holdout / chosen if chosen else definition.holdout.share,
-        churn_rate=stretched,
-        expected_effect=min(max(effect, 0.0), stretched),
+        churn_rate=in_window,
+        expected_effect=min(max(effect, 0.0), in_window),
         expected_profit=_mean(campaign.priced.profit[rows], assigned["expected_profit"]),
         value=_mean(campaign.priced.value[rows], assigned["value_of_save"]),
         alpha=ALPHA,
@@ -314,7 +326,7 @@ def _holdout_and_power(
         profit_forgone=_cents(price.profit_forgone),
         strata=_strata(campaign, scores),
     ), PlannedPower(
-        churn_rate=round(stretched, 6),
+        churn_rate=round(in_window, 6),
         expected_effect=round(effect, 6),
         minimum_detectable_effect=None if detectable is None else round(detectable, 6),
         power=round(price.power, 4),

@@ -366,6 +366,7 @@ def plan_inputs(
             rules=settings.campaigns,
             business=settings.business,
             window_days=definition.window(settings.churn),
+            horizon_days=definition.other_horizon(settings.churn),
         )
         for definition in definitions
     }

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from churn.documents.measurement import EventCounts, Maturity
+from churn.documents.plan import PlanInputs
 from churn.errors import CampaignError, ConfigError, DataError
 from churn.store import PlanRecord
 from churn.views.save_ledger import read_ledger
@@ -284,3 +285,30 @@ def test_a_horizon_changed_since_the_plan_moves_no_window(tmp_path: Path) -> Non
     plan(tmp_path, customers(200), window_days=20)
     here = context(tmp_path, company(leaves=held_out_leave))
     assert measure_campaign(here, "support_call").document.windows == (20,)
+
+
+def test_probabilities_of_other_days_than_the_window_are_taken_to_its_length(tmp_path: Path) -> None:
+    """A model of fifteen days beside a window of thirty: who is held out, and the rate learnt, are of thirty days."""
+    inputs = PlanInputs(campaigns=("support_call",), budget=None, window_days=30, horizon_days=15)
+    plan(tmp_path, customers(200), inputs=inputs)
+    document = measure_campaign(
+        context(tmp_path, company(leaves=lambda number: number % 10 == 0)), "support_call"
+    ).document
+    assert document.ledger is not None
+    assert document.learnt is not None
+    within = 1.0 - 0.7**2  # every customer's probability is .3 within fifteen days
+    assert document.ledger.holdout_expected_churned == pytest.approx(40 * within)
+    assert document.arms.treatment.expected_churned == pytest.approx(160 * within)
+    assert "within 15 days, the measurement within 30" in next(
+        part.sentence for part in document.words.story if part.code == "ledger"
+    )
+    same = tmp_path / "same"
+    same.mkdir()
+    plan(same, customers(200))
+    as_stated = measure_campaign(
+        context(same, company(leaves=lambda number: number % 10 == 0)), "support_call"
+    ).document
+    assert as_stated.learnt is not None
+    assert as_stated.ledger is not None
+    assert as_stated.ledger.holdout_expected_churned == pytest.approx(40 * 0.3)
+    assert document.learnt.effect[0].expected < as_stated.learnt.effect[0].expected

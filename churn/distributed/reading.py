@@ -114,7 +114,7 @@ def _kept(table: pa.Table, folder: Path) -> Path:
 
 
 def _from(warehouse: Warehouse, frame: DataFrame, name: str, source: SourceSettings, since: str) -> DataFrame:
-    """Return the rows from the newest known value on, less the overlap in which rows may still arrive."""
+    """Return the rows from the newest known value on, less the overlap in which rows may still arrive, and those without one."""
     from pyspark.sql import functions as f
 
     kinds = {field.name: field.dataType.typeName() for field in frame.schema.fields}
@@ -128,4 +128,5 @@ def _from(warehouse: Warehouse, frame: DataFrame, name: str, source: SourceSetti
         bound = f.timestamp_micros(f.lit(at)).cast(kinds[column])
     elif kinds[column] in _WHOLE:
         bound = f.lit(since).cast("decimal(38,0)") - f.lit(overlap_steps(name, source))
-    return frame.where(f.col(f"`{column.replace('`', '``')}`") >= bound)
+    growing = f.col(f"`{column.replace('`', '``')}`")
+    return frame.where((growing >= bound) | growing.isNull())

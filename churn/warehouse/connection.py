@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -102,12 +102,22 @@ class Warehouse:
         """Write whole numbers as the column `value` of a temporary table."""
         import polars as pl
 
-        with translating():
-            self.connection.register("numbers_to_keep", pl.DataFrame({"value": values}).to_arrow())
-            try:
-                self.connection.execute(f"create or replace temp table {table} as select * from numbers_to_keep")
-            finally:
-                self.connection.unregister("numbers_to_keep")
+        with translating(), self.showing("numbers_to_keep", pl.DataFrame({"value": values}).to_arrow()):
+            self.connection.execute(f"create or replace temp table {table} as select * from numbers_to_keep")
+
+    @contextmanager
+    def showing(self, name: str, rows: object) -> Iterator[None]:
+        """Show `rows`, an Arrow table or a reader of batches, to SQL as `name` within the block."""
+        import duckdb
+
+        self.connection.register(name, rows)
+        try:
+            yield
+        except BaseException:
+            with suppress(duckdb.TransactionException):  # aborted by what is being raised, which says why
+                self.connection.unregister(name)
+            raise
+        self.connection.unregister(name)
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> None:
         """Run `sql` for its effect. Raises as `rows`."""
@@ -123,18 +133,14 @@ class Warehouse:
         if not _NAME.fullmatch(table):
             raise DataError("a table's name is schema.table", where=table)
         schema, name = table.split(".")
-        with self.transaction(), translating(table):
-            self.connection.register("frame_to_write", frame.to_arrow())
-            try:
-                self.connection.execute(f"create schema if not exists {quoted(schema)}")
-                target = f"{quoted(schema)}.{quoted(name)}"
-                if append and self.has_table(table):
-                    self._add_columns(target)
-                    self.connection.execute(f"insert into {target} by name select * from frame_to_write")
-                else:
-                    self.connection.execute(f"create or replace table {target} as select * from frame_to_write")
-            finally:
-                self.connection.unregister("frame_to_write")
+        with self.transaction(), translating(table), self.showing("frame_to_write", frame.to_arrow()):
+            self.connection.execute(f"create schema if not exists {quoted(schema)}")
+            target = f"{quoted(schema)}.{quoted(name)}"
+            if append and self.has_table(table):
+                self._add_columns(target)
+                self.connection.execute(f"insert into {target} by name select * from frame_to_write")
+            else:
+                self.connection.execute(f"create or replace table {target} as select * from frame_to_write")
 
     def _add_columns(self, target: str) -> None:
         known = {row[0] for row in self.connection.execute(f"describe {target}").fetchall()}

@@ -1,13 +1,15 @@
-"""Keeps earlier versions of the rows of a file that is overwritten in place: what was known then stays known.
+"""Keeps earlier versions of the rows of a file or result that comes whole again: what was known then stays known.
 
-A row that comes again as it was keeps the load it came with; a row that changed stays beside its successor; a row that
-is gone is gone, since the file no longer says it. Where a key has several rows in one file its versions cannot be told
-apart, and the file's new rows replace the old ones.
+A row that comes again as it was keeps the load it came with; a row that changed stays beside its successor, also where
+its `known_at` moved on with it; a row that is gone is gone, since the file no longer says it. Where a key has several
+rows in one file, the file tells its history itself: `known_at` tells its versions apart, and what cannot be told apart
+is replaced by the file's new rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
@@ -16,6 +18,7 @@ from churn.warehouse.facts import parts
 from churn.warehouse.facts.parts import PLACE, ROWS_OF_A_PART
 from churn.warehouse.facts.rewriting import leave_out
 from churn.warehouse.facts.writing import write
+from churn.warehouse.loading import ledger
 from churn.warehouse.loading.contracts import BOOKKEEPING, Table
 from churn.warehouse.reading.delivery import SourceFile
 
@@ -30,7 +33,23 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "events": ("event_id",),
     "churn_events": ("customer_id", "churned_at"),
 }
-_ROWS, _SLOTS, _PARTS = "earlier_rows", "earlier_slots", "earlier_parts"  # temporary
+_ROWS, _SLOTS, _STATES, _PARTS = "earlier_rows", "earlier_slots", "earlier_states", "earlier_parts"  # temporary
+
+
+@contextmanager
+def replacing(
+    warehouse: Warehouse, table: Table, file: SourceFile, load_id: int, *, is_known: bool, is_alike: bool
+) -> Iterator[None]:
+    """Take out the rows of a result that comes whole again, and keep its earlier versions beside what the block loads.
+
+    `is_known` says whether it was loaded before, `is_alike` whether by the same settings: read by others, its earlier
+    rows were misread.
+    """
+    has_earlier = put_aside(warehouse, table, (file,) if is_known and is_alike else ())
+    ledger.remove(warehouse, table.name, (file,) if is_known else (), load_id)
+    yield
+    if has_earlier:
+        bring_back(warehouse, table, (file,), load_id)
 
 
 def put_aside(warehouse: Warehouse, table: Table, files: Sequence[SourceFile]) -> bool:
@@ -70,13 +89,42 @@ def bring_back(warehouse: Warehouse, table: Table, files: Sequence[SourceFile], 
     )
     is_same = f"exists (select 1 from {_SLOTS} as s where s.is_same and {same_slot.format('r')})"
     is_earlier = f"exists (select 1 from {_SLOTS} as s where {same_slot.format('e')})"
+    if warehouse.rows(f"select 1 from {_ROWS} where known_at is not null limit 1"):
+        same_key = _find_states(warehouse, table, mine, columns)
+        is_same = f"({is_same} or exists (select 1 from {_STATES} as s where s.is_same and {same_key.format('r')}))"
+        is_earlier = f"({is_earlier} or exists (select 1 from {_STATES} as s where {same_key.format('e')}))"
     if table.is_kept_in_files:
         _bring_back_parts(warehouse, table, mine, is_same, is_earlier)
     else:
         warehouse.execute(f"delete from {raw} as r where {mine} and {is_same}")
         warehouse.execute(f"insert into {raw} by name select e.* from {_ROWS} as e where {is_earlier}")
-    warehouse.execute(f"drop table {_SLOTS}")
-    warehouse.execute(f"drop table {_ROWS}")
+    for made in (_SLOTS, _STATES, _ROWS):
+        warehouse.execute(f"drop table if exists {made}")
+
+
+def _find_states(warehouse: Warehouse, table: Table, mine: str, columns: Sequence[str]) -> str:
+    """Find the keys of which a file says only how they stand, and whether they stand as before; return the condition of one key.
+
+    These have one row in the file and had one in its last load. With each change their `known_at` moves on, and the
+    file forgets what it said before.
+    """
+    key = [quoted(name) for name in KEYS[table.name]]
+    listed, contents = ", ".join(key), [name for name in columns if name != "known_at"]
+    same_key = " and ".join(f"{{0}}.{name} is not distinct from s.{name}" for name in key)
+    content = _content(contents, [name for name in warehouse.columns(_ROWS) if name not in BOOKKEEPING])
+    warehouse.execute(
+        f"create or replace temp table {_STATES} as with arrived as (select {listed}, count(*) as rows_of_key,"
+        f" any_value(known_at) as known_at, any_value({_content(contents, contents)}) as content"
+        f" from raw.{quoted(table.name)} where {mine} group by {listed}),"
+        f" newest as (select {listed}, load_id, count(*) as rows_of_key, any_value(known_at) as known_at,"
+        f" any_value({content}) as content from {_ROWS} group by {listed}, load_id"
+        f" qualify row_number() over (partition by {listed} order by load_id desc) = 1)"
+        f" select {', '.join(f'a.{name}' for name in key)},"
+        " a.content = s.content and coalesce(a.known_at >= s.known_at, a.known_at is null and s.known_at is null) as is_same"
+        f" from arrived as a inner join newest as s on {same_key.format('a')}"
+        f" where a.rows_of_key = 1 and s.rows_of_key = 1 and a.{key[0]} is not null"
+    )
+    return same_key
 
 
 def _bring_back_parts(warehouse: Warehouse, table: Table, mine: str, is_same: str, is_earlier: str) -> None:

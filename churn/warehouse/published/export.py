@@ -51,11 +51,8 @@ def _as_store(warehouse: Warehouse, tables: Mapping[str, pl.DataFrame]) -> Itera
     warehouse.execute("attach ':memory:' as store")
     try:
         for name, frame in tables.items():
-            warehouse.connection.register("frame_to_publish", frame.to_arrow())
-            try:
+            with warehouse.showing("frame_to_publish", frame.to_arrow()):
                 warehouse.execute(f"create table store.{quoted(name)} as select * from frame_to_publish")
-            finally:
-                warehouse.connection.unregister("frame_to_publish")
         yield
     finally:
         warehouse.execute("detach store")

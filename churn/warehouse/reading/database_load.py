@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from churn.config import SourceSettings
 from churn.errors import ConfigError, ContractBroken
 from churn.warehouse.connection import Warehouse, literal, quoted
-from churn.warehouse.loading import ledger
+from churn.warehouse.loading import earlier, ledger
 from churn.warehouse.loading.casts import is_number
 from churn.warehouse.loading.expressions import theirs
+from churn.warehouse.loading.ledger import Known
 from churn.warehouse.loading.loading import Load, Loaded, load_delivery
 from churn.warehouse.loading.shrinking import refuse_shrunk
 from churn.warehouse.reading import mysql, postgres
@@ -28,6 +30,7 @@ from churn.warehouse.reading.overlaps import ARRIVED, leave_out_loaded, remember
 from churn.warehouse.reading.scanning import DELIVERED
 
 _NAMES = {"postgresql": "PostgreSQL", "mysql": "MySQL", "spark": "Spark"}
+_TIMES = ("TIMESTAMP", "DATE")
 _OPTIONS = {"updated", "overlap", "nullstr", "decimal_separator", "thousands", "dateformat", "timestampformat"}
 
 
@@ -54,25 +57,29 @@ def run(
         ledger.create_raw(warehouse, load.table)
         fetch(warehouse, name, source, secrets, since=since or None)
         count, content = fingerprint(warehouse)
-        newest = _newest(warehouse, updated, label) if updated and count else ""
+        newest = _newest(load, updated, label) if updated and count else ""
         file = SourceFile(label, Path(), count, newest or since or "", content)
         if before is not None and is_same and before.content_hash == content:
             return [], 1, ()
         load_id = ledger.next_load_id(warehouse)
         if updated:
-            _hashes(warehouse, load, updated)
+            _hashes(warehouse, load, updated, newest)
         if since:
             count = leave_out_loaded(warehouse, name)
             if not count:
                 return [], 1, ()
-        else:
-            ledger.remove(warehouse, name, (file,) if before is not None else (), load_id)
-        done = load_delivery(load, _delivery(warehouse, file), load_id)
+        with _replacing(load, file, before, load_id) if not since else nullcontext():
+            done = load_delivery(load, _delivery(warehouse, file), load_id)
         if not since and is_same:
             refuse_shrunk(load, f"sources.{name}", before, sum(loaded.rows for loaded in done))
         if updated:
             remember(warehouse, name)
     return done, 0, ()
+
+
+def _replacing(load: Load, file: SourceFile, before: Known | None, load_id: int) -> AbstractContextManager[None]:
+    is_alike = before is not None and before.settings_hash == load.settings_hash
+    return earlier.replacing(load.warehouse, load.table, file, load_id, is_known=before is not None, is_alike=is_alike)
 
 
 def _reader(
@@ -101,20 +108,17 @@ def only_by_spark(name: str) -> ConfigError:
     return ConfigError("only Spark can read it", where=f"sources.{name}", remedy=remedy)
 
 
-def _hashes(warehouse: Warehouse, load: Load, updated: str) -> None:
-    """Compute the hash of every row that arrived, and whether it may come again, that is, lies in the overlap."""
-    kinds = {row[0]: row[1] for row in warehouse.rows(f"describe {DELIVERED}")}
-    column = theirs(updated, kinds) or updated
-    value = quoted(column)
-    newest = f"(select max({value}) from {DELIVERED})"
-    if kinds.get(column, "").startswith(("TIMESTAMP", "DATE")):
-        begins = f"{newest} - cast({literal(overlap_time(load.source))} as interval)"
-    elif is_number(kinds.get(column, "")):
-        begins = f"{newest} - {overlap_steps(load.table.name, load.source)}"
-    else:
-        begins = newest
+def _hashes(warehouse: Warehouse, load: Load, updated: str, newest: str) -> None:
+    """Compute the hash of every row that arrived, and whether it may come again: it lies in the overlap, or bears no time."""
+    column, kind = _growing(warehouse, updated)
+    begins = f"cast({literal(newest)} as {kind})" if newest else "null"
+    if kind.startswith(_TIMES):
+        begins += f" - cast({literal(overlap_time(load.source))} as interval)"
+    elif is_number(kind):
+        begins += f" - {overlap_steps(load.table.name, load.source)}"
     warehouse.execute(
-        f"create or replace temp table {ARRIVED} as select d._row, hash(h) as row_hash, d.{value} >= {begins} as is_recent"
+        f"create or replace temp table {ARRIVED} as select d._row, hash(h) as row_hash,"
+        f" coalesce(d.{quoted(column)} >= {begins}, true) as is_recent"
         f" from {DELIVERED} as d, lateral (select d.* exclude (_row)) as h"
     )
 
@@ -124,10 +128,26 @@ def _delivery(warehouse: Warehouse, file: SourceFile) -> Delivery:
     return Delivery((file,), f"select *, {literal(file.name)} as _file from {DELIVERED}", columns)
 
 
-def _newest(warehouse: Warehouse, updated: str, where: str) -> str:
-    columns = {row[0]: row[1] for row in warehouse.rows(f"describe {DELIVERED}")}
-    if theirs(updated, columns) is None:
-        remedy = f"Name one of {', '.join(name for name in columns if name != '_row')}."
+def _newest(load: Load, updated: str, where: str) -> str:
+    """Return the value from which rows are new the next time: the newest one, but no time that is yet to come.
+
+    A single row of 2099 would otherwise keep all others out until then.
+    """
+    warehouse = load.warehouse
+    column, kind = _growing(warehouse, updated)
+    if not kind:
+        remedy = f"Name one of {', '.join(name for name in warehouse.columns(DELIVERED) if name != '_row')}."
         raise ContractBroken(f"no column `{updated}` (options.updated)", where=where, remedy=remedy)
-    newest = warehouse.rows(f"select cast(max({quoted(updated)}) as varchar) from {DELIVERED}")[0][0]
-    return str(newest or "")
+    newest = f"max({quoted(column)})"
+    if kind.startswith(_TIMES):
+        now = f"cast(timestamp '{load.now:%Y-%m-%d %H:%M:%S.%f}' as {kind})"
+        newest = f"coalesce({newest} filter (where {quoted(column)} <= {now}), least({newest}, {now}))"
+    rows = warehouse.rows(f"select cast({newest} as varchar) from {DELIVERED} having max({quoted(column)}) is not null")
+    return str(rows[0][0]) if rows else ""
+
+
+def _growing(warehouse: Warehouse, updated: str) -> tuple[str, str]:
+    """Return the name of the column that grows as it was delivered, and its type; "" where there is none."""
+    kinds = warehouse.columns(DELIVERED)
+    column = theirs(updated, kinds) or updated
+    return column, kinds.get(column, "")

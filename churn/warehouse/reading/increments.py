@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from churn.config import SourceSettings
 from churn.errors import ConfigError
 from churn.warehouse.connection import Warehouse, literal
+from churn.warehouse.loading.contracts import TABLES
 from churn.warehouse.reading.scanning import DELIVERED
 
 _OVERLAP = "1 hour"  # how long a transaction may stay open after it stamped its rows
@@ -49,6 +50,12 @@ def with_password(dsn: str, password: str | None) -> str:
 def updated_column(source: SourceSettings) -> str:
     """Return the delivered column that tells new rows from old; empty for a full load."""
     return str(source.options.get("updated", ""))
+
+
+def id_columns(name: str, source: SourceSettings) -> frozenset[str]:
+    """Return the delivered columns, in lower case, that ids are taken from as they are: no digit of theirs may be lost."""
+    ours = [column.name for column in TABLES[name].columns if column.name.endswith("_id")] if name in TABLES else []
+    return frozenset(source.columns.get(column, column).lower() for column in ours) - {updated_column(source).lower()}
 
 
 def overlap_time(source: SourceSettings) -> str:

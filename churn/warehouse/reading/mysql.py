@@ -9,7 +9,7 @@ may declare. A date such as 2024-05-00 and a type without a plain form are refus
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -21,6 +21,7 @@ from churn.warehouse.connection import Warehouse, literal, quoted
 from churn.warehouse.loading.expressions import theirs
 from churn.warehouse.reading.increments import (
     declared_address,
+    id_columns,
     overlap_seconds,
     overlap_steps,
     updated_column,
@@ -93,16 +94,16 @@ def fetch(
     ContractBroken for a table or column that the database does not have and for a value or type that has no plain form.
     """
     query = (source.query or f"select * from {_quoted(name)}").rstrip().rstrip(";")
-    with _connected(name, address(name, source, secrets)) as connection, connection.cursor() as cursor:
+    with _connected(name, address(name, source, secrets)) as connection, _cursor(connection) as cursor:
         # One moment for all rows; TIMESTAMP in UTC; char(n) without its padding; no zero date refused on the way.
         cursor.execute("set session time_zone = '+00:00', session sql_mode = ''")
         cursor.execute("start transaction with consistent snapshot, read only")
-        cursor.execute(f"select * from ({query}) as delivered limit 0")
-        columns = _columns(cursor, name)
+        cursor.execute(f"select * from ({query}\n) as delivered limit 0")
+        columns = _columns(cursor, name, id_columns(name, source))
         cursor.fetchall()
         condition = _since(warehouse, name, source, columns, since)
         listed = ", ".join(f"{column.select} as {_quoted(column.name)}" for column in columns)
-        cursor.execute(f"select {listed} from ({query}) as delivered{condition}")
+        cursor.execute(f"select {listed} from ({query}\n) as delivered{condition}")
         _store(warehouse, cursor, columns, name)
 
 
@@ -146,16 +147,39 @@ def _connected(name: str, dsn: str) -> Iterator[pymysql.Connection[SSCursor]]:
         raise _translated(error, name) from error
 
 
+@contextmanager
+def _cursor(connection: pymysql.Connection[SSCursor]) -> Iterator[SSCursor]:
+    """Give a cursor that reads rows to the end only where nothing went wrong: of a lost connection there are none."""
+    cursor, is_done = connection.cursor(), False
+    try:
+        yield cursor
+        is_done = True
+    finally:
+        if not is_done and cursor._result is not None:  # noqa: SLF001  # PyMySQL has no other way to give rows up
+            cursor._result.unbuffered_active = False  # noqa: SLF001  # as above
+        cursor.close()
+
+
 def _quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
-def _columns(cursor: SSCursor, name: str) -> list[_ServerColumn]:
+def _columns(cursor: SSCursor, name: str, ids: Collection[str]) -> list[_ServerColumn]:
     # The cursor's public description has neither the sign of a number nor the character set of a text.
     fields = cursor._result.fields  # noqa: SLF001  # the reason stands above
     return [
-        _column(field.name, field.type_code, field.flags, field.charsetnr, where=f"sources.{name}") for field in fields
+        _decimal_id(field.name)
+        if field.type_code in _DECIMALS and field.name.lower() in ids
+        else _column(field.name, field.type_code, field.flags, field.charsetnr, where=f"sources.{name}")
+        for field in fields
     ]
+
+
+def _decimal_id(name: str) -> _ServerColumn:
+    """Return a decimal as text without the zeros behind its point: beyond 2^53 a double would lose its digits."""
+    return _ServerColumn(
+        name, f"cast({_quoted(name)} as char)", "VARCHAR", f"regexp_replace({quoted(name)}, '\\.0+$', '')"
+    )
 
 
 def _column(name: str, kind: int, flags: int, charset: int, *, where: str) -> _ServerColumn:
@@ -212,7 +236,7 @@ def _dated(column: str) -> str:
 def _since(
     warehouse: Warehouse, name: str, source: SourceSettings, columns: Sequence[_ServerColumn], since: str | None
 ) -> str:
-    """Return the condition for rows from the newest known value on, less the overlap; "" for all rows."""
+    """Return the condition for rows from the newest known value on, less the overlap, or without one; "" for all rows."""
     kinds = {column.name: column.type for column in columns}
     updated = theirs(updated_column(source), kinds) if since is not None else None
     if since is None or updated is None:
@@ -225,7 +249,9 @@ def _since(
         value = f"{float(since) if kind == 'DOUBLE' else int(since)} - {overlap_steps(name, source)}"
     elif kind == "UBIGINT":  # an unsigned value cannot become negative
         value = str(max(0, int(since) - overlap_steps(name, source)))
-    return f" where {_quoted(updated)} >= {value}"
+    column = _quoted(updated)
+    never = f"{column} is null" + (f" or {column} = 0" if kind.startswith(("TIMESTAMP", "DATE")) else "")
+    return f" where ({column} >= {value} or {never})"
 
 
 def _store(warehouse: Warehouse, cursor: SSCursor, columns: Sequence[_ServerColumn], name: str) -> None:
@@ -240,16 +266,13 @@ def _store(warehouse: Warehouse, cursor: SSCursor, columns: Sequence[_ServerColu
             return
         values = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
         table = pa.table([pa.array(part, pa.string()) for part in values], schema=schema)
-        warehouse.connection.register("arriving_rows", table)
         select = f"select {made}, row_number() over () + {arrived} as _row from arriving_rows"
-        try:
+        with warehouse.showing("arriving_rows", table):
             _refuse_partial_dates(warehouse, columns, name)
             if arrived:
                 warehouse.execute(f"insert into {DELIVERED} {select}")
             else:
                 warehouse.execute(f"create or replace temp table {DELIVERED} as {select}")
-        finally:
-            warehouse.connection.unregister("arriving_rows")
         arrived += len(rows)
         if not rows:
             return

@@ -14,12 +14,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from churn.config import SourceSettings
-from churn.errors import AuthFailed, ChurnError, ConfigError, ContractBroken, Unreachable
+from churn.errors import AuthFailed, ChurnError, ConfigError, ContractBroken, DataError, Unreachable
 from churn.warehouse.connection import Warehouse, literal, quoted
 from churn.warehouse.faults import translating
 from churn.warehouse.loading.expressions import theirs
 from churn.warehouse.reading.increments import (
     declared_address,
+    id_columns,
     overlap_steps,
     overlap_time,
     updated_column,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 _REFUSED = ("28P01", "28000")
 _ARRAYS_AS_THEY_ARE = {"_bool", "_int2", "_int4", "_int8", "_float4", "_float8", "_text", "_varchar", "_uuid"}
+_NUMERIC_ID = "numeric id"
+_STREAM = "reading the stream registered as"  # DuckDB, where the other end of an Arrow stream fails
 _AS_IT_IS = {"bool", "int2", "int4", "int8", "oid", "text", "varchar", "name", "bytea", "json", "jsonb", "uuid", "time"}
 
 
@@ -65,15 +68,19 @@ def fetch(
     query = (source.query or f"select * from {quoted(name)}").rstrip().rstrip(";")
     try:
         with dbapi.connect(address(name, source, secrets)) as connection, connection.cursor() as cursor:
-            cursor.execute(f"select * from ({query}) as delivered limit 0")
+            cursor.execute(f"select * from ({query}\n) as delivered limit 0")
             kinds = _kinds(cursor)
             updated = theirs(updated_column(source), kinds) if since is not None else None
             condition = ""
             if since is not None and updated is not None:
-                condition = f" where {quoted(updated)} >= {_from(literal(since), kinds[updated], source, name)}"
-            plain = ", ".join(_plain(column, kind) for column, kind in kinds.items())
-            cursor.execute(f"select {plain} from ({query}) as delivered{condition}")
-            _store(warehouse, cursor)
+                condition = f" where {_is_new(literal(since), updated, kinds[updated], source, name)}"
+            ids = id_columns(name, source)
+            plain = ", ".join(
+                _plain(column, _NUMERIC_ID if kind == "numeric" and column.lower() in ids else kind)
+                for column, kind in kinds.items()
+            )
+            cursor.execute(f"select {plain} from ({query}\n) as delivered{condition}")
+            _store(warehouse, cursor, name)
     except adbc_driver_manager.Error as error:
         raise _translated(error, name) from error
 
@@ -89,7 +96,9 @@ def _kinds(cursor: Cursor) -> dict[str, str]:
 
 def _plain(name: str, kind: str) -> str:
     column = quoted(name)
-    if kind == "money":  # its digits depend on the server's language; as a number they do not
+    if kind == _NUMERIC_ID:  # text: beyond 2^53 a double would lose its digits
+        made = f"case when cast({column} as text) not in ('NaN', 'Infinity', '-Infinity') then cast(trim_scale({column}) as text) end"
+    elif kind == "money":  # its digits depend on the server's language; as a number they do not
         made = f"cast({column} as numeric)"
     elif kind in {"date", "timestamp", "timestamptz"}:
         made = f"case when isfinite({column}) then {column} end"
@@ -106,32 +115,49 @@ def _plain(name: str, kind: str) -> str:
     return f"{made} as {column}"
 
 
-def _from(since: str, kind: str, source: SourceSettings, name: str) -> str:
-    """Return SQL for the value from which rows are asked for: the newest known one less the overlap."""
+def _is_new(since: str, updated: str, kind: str, source: SourceSettings, name: str) -> str:
+    """Return the condition of the rows to ask for: from the newest known value on, less the overlap, or without one."""
+    column, begins = quoted(updated), since
+    never = f"{column} is null"
     if kind in {"date", "timestamp", "timestamptz"}:
-        return f"cast({since} as {kind}) - cast({literal(overlap_time(source))} as interval)"
-    if kind in {"int2", "int4", "int8", "numeric"}:
-        return f"cast({since} as {kind}) - {overlap_steps(name, source)}"
-    return since
+        begins = f"cast({since} as {kind}) - cast({literal(overlap_time(source))} as interval)"
+        never += f" or {column} = '-infinity'"
+    elif kind in {"int2", "int4", "int8", "numeric"}:
+        begins = f"cast({since} as {kind}) - {overlap_steps(name, source)}"
+    return f"({column} >= {begins} or {never})"
 
 
-def _store(warehouse: Warehouse, cursor: Cursor) -> None:
+def _store(warehouse: Warehouse, cursor: Cursor, name: str) -> None:
     reader: Any = cursor.fetch_record_batch()
     columns = []
     for field in reader.schema:
-        name = quoted(field.name)
+        column = quoted(field.name)
         # PostgreSQL's numeric arrives as text, so that no digit is lost on the way; we compute with doubles.
         is_numeric = "type_name=numeric" in str(field.type)
-        columns.append(f"try_cast({name} as double) as {name}" if is_numeric else name)
-    with translating():
-        warehouse.connection.register("arriving_rows", reader)
-        try:
+        columns.append(f"try_cast({column} as double) as {column}" if is_numeric else column)
+    try:
+        with translating(), warehouse.showing("arriving_rows", reader):
             warehouse.execute(
                 f"create or replace temp table {DELIVERED} as"
                 f" select {', '.join(columns)}, row_number() over () as _row from arriving_rows"
             )
-        finally:
-            warehouse.connection.unregister("arriving_rows")
+    except DataError as error:  # the rows stream through DuckDB, which hands on what the server said, without its code
+        if _STREAM not in error.what:
+            raise
+        text = error.what.partition(_STREAM)[2].partition(": ")[2]
+        raise _broken_off(text, f"sources.{name}") from error
+
+
+def _broken_off(text: str, where: str) -> ChurnError:
+    """Return the error for rows that stopped on the way, because of the query or of the connection."""
+    text = text.removeprefix("IOError: ").removeprefix("[libpq] ").removeprefix("Execution error ")
+    is_lost = "terminat" in text or "connection" in text or "[PGRES_FATAL_ERROR]" not in text
+    if is_lost:
+        return Unreachable(f"the connection was lost while rows arrived: {text}", where=where, remedy="Run it again.")
+    reason = text.removeprefix("[PGRES_FATAL_ERROR]: ").removeprefix("ERROR:").strip()
+    return ContractBroken(
+        f"the database stopped the query: {reason}", where=where, remedy="Mend `query`, or the limits of this user."
+    )
 
 
 def _translated(error: Exception, name: str) -> ChurnError:

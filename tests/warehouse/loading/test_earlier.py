@@ -71,6 +71,41 @@ def test_versions_that_carry_when_they_were_known_are_kept_apart(warehouse: Ware
     assert versions(warehouse) == [("P1", "failed", 1), ("P1", "succeeded", 2), ("P3", "failed", 3)]
 
 
+def test_a_row_whose_known_at_moves_on_with_it_stays_known_as_it_was(
+    warehouse: Warehouse, load: Load, put: Put
+) -> None:
+    header = "payment_id,customer_id,attempted_at,status,known_at\n"
+    told = (
+        ("failed", "2026-02-01"),
+        ("succeeded", "2026-02-15"),
+        ("succeeded", "2026-02-20"),
+        ("refunded", "2026-02-25"),
+    )
+    for number, (status, known) in enumerate(told):
+        put("p.csv", header + f"P1,A,2026-02-01,{status},{known}\nP{number + 2},B,2026-02-01,failed,2026-02-01\n")
+        load("payments", "p.csv", now=NOW + number * DAY)
+    # P2 to P4 are gone, and what was said again with a new stamp was known before.
+    assert versions(warehouse) == [
+        ("P1", "failed", 1),
+        ("P1", "succeeded", 2),
+        ("P1", "refunded", 4),
+        ("P5", "failed", 4),
+    ]
+
+
+def test_subscriptions_of_an_export_with_their_last_change_keep_fee_and_end_as_known_then(
+    warehouse: Warehouse, load: Load, put: Put
+) -> None:
+    header = "subscription_id,customer_id,started_at,ended_at,monthly_fee,updated_at\n"
+    for number, rest in enumerate((",10,2026-01-01", "2026-03-01,10,2026-02-15", ",12,2026-02-20")):
+        put("s.csv", header + f"S1,A,2026-01-01,{rest}\n")
+        load("subscriptions", "s.csv", now=NOW + number * DAY, columns={"known_at": "updated_at"})
+    found = warehouse.rows(
+        "select monthly_fee, cast(ended_at as date)::varchar, cast(known_at as date)::varchar from raw.subscriptions order by known_at"
+    )
+    assert found == [(10.0, None, "2026-01-01"), (10.0, "2026-03-01", "2026-02-15"), (12.0, None, "2026-02-20")]
+
+
 def test_a_key_with_several_rows_in_one_file_is_replaced_by_the_new_rows(
     warehouse: Warehouse, load: Load, put: Put
 ) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from datetime import date, datetime
+from time import sleep
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -148,6 +150,44 @@ def test_a_datetime_is_of_the_zone_that_the_source_declares_and_a_timestamp_is_n
     ]
 
 
+def test_a_decimal_is_an_id_to_its_last_digit_and_a_comment_may_end_the_query(
+    warehouse: Warehouse, load: Run, execute: Execute
+) -> None:
+    execute(
+        "create table contacts (who decimal(20, 2), contacted_at datetime)",
+        "insert into contacts values (9007199254740993, '2026-02-01'), (17, '2026-02-01')",
+    )
+    load("contacts", columns={"customer_id": "who"}, query="select * from contacts -- all of them")
+    assert warehouse.rows("select customer_id from raw.contacts order by 1") == [("17",), ("9007199254740993",)]
+
+
+def waited_for(server: MariadbServer, query: str) -> int:
+    import pymysql
+
+    with pymysql.connect(host="127.0.0.1", port=server.port, user=server.user, password=server.password) as connection:
+        while True:
+            with connection.cursor() as cursor:
+                if cursor.execute(query):
+                    return int(cursor.fetchall()[0][0])
+            sleep(0.02)
+
+
+def test_a_connection_that_is_lost_is_told_and_leaves_what_was_there(
+    mariadb_server: MariadbServer, load: Run, execute: Execute
+) -> None:
+    execute(
+        "create table contacts (customer_id int, contacted_at datetime, pad varchar(300))",
+        "insert into contacts select seq, '2026-02-01', repeat('x', 300) from seq_1_to_60000",
+    )
+    asleep = "select id from information_schema.processlist where state = 'User sleep'"
+    killing = threading.Thread(target=lambda: run(mariadb_server, f"kill {waited_for(mariadb_server, asleep)}"))
+    killing.start()
+    with pytest.raises(Unreachable, match=r"Lost connection|was killed"):
+        load("contacts", query="select *, case when customer_id = 50000 then sleep(60) end as slow from contacts")
+    killing.join()
+    assert load("contacts").rows == 60_000
+
+
 def test_many_rows_arrive_in_batches_and_keep_their_number(
     warehouse: Warehouse, load: Run, monkeypatch: pytest.MonkeyPatch, execute: Execute
 ) -> None:
@@ -164,14 +204,15 @@ def test_an_empty_table_is_an_ordinary_day(load: Run, execute: Execute) -> None:
     assert load("sessions").rows == 0
 
 
-def test_loading_again_loads_nothing_and_a_change_replaces_all(
+def test_loading_again_loads_nothing_and_a_changed_result_keeps_what_was_known(
     warehouse: Warehouse, load: Run, execute: Execute
 ) -> None:
     load()
     assert load().files_unchanged == 1
     execute("update payments set status = 'refunded' where id = 1", "delete from payments where id = 2")
     assert load().rows == 1
-    assert warehouse.rows("select payment_id, status from raw.payments") == [("1", "refunded")]
+    found = warehouse.rows("select payment_id, status from raw.payments order by load_id")
+    assert found == [("1", "succeeded"), ("1", "refunded")]
 
 
 def test_a_row_that_was_committed_late_is_loaded_and_no_row_twice(
@@ -181,7 +222,7 @@ def test_a_row_that_was_committed_late_is_loaded_and_no_row_twice(
         "options": {"updated": "updated_at"},
         "columns": {"payment_id": "id", "attempted_at": "at", "known_at": "updated_at"},
     }
-    row = "insert into payments values ({}, 8, '2026-07-01', 1, 'failed', '2026-07-01 {}')"
+    row = "insert into payments values ({}, 8, '2026-02-01', 1, 'failed', '2026-02-01 {}')"
     execute("set time_zone = '+00:00'", row.format(3, "09:05"))
     load(**by_update)
     assert load(**by_update).files_unchanged == 1
@@ -192,6 +233,21 @@ def test_a_row_that_was_committed_late_is_loaded_and_no_row_twice(
     assert load(**by_update).rows == 1
     found = warehouse.rows("select payment_id, count(*) from raw.payments group by 1 order by 1")
     assert found == [("1", 1), ("2", 1), ("3", 2), ("4", 1)]
+
+
+def test_rows_without_a_stamp_and_beside_one_that_is_yet_to_come_are_loaded_once(
+    warehouse: Warehouse, load: Run, execute: Execute
+) -> None:
+    execute(
+        "create table contacts (customer_id int, contacted_at datetime, updated_at datetime null)",
+        "insert into contacts values (1, '2026-02-01', null), (2, '2026-02-01', '2099-12-31'), (3, '2026-02-01', 0)",
+    )
+    by_update: dict[str, Any] = {"options": {"updated": "updated_at"}}
+    load("contacts", **by_update)
+    execute("insert into contacts values (4, '2026-02-02', null), (5, '2026-02-02', now()), (6, '2026-02-02', 0)")
+    assert [load("contacts", **by_update).rows for _ in range(3)] == [3, 0, 0]
+    found = warehouse.rows("select customer_id from raw.contacts order by 1")
+    assert found == [(str(number),) for number in range(1, 7)]
 
 
 def test_rows_numbered_by_a_sequence_may_be_committed_late_too(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from time import sleep
 from typing import Any
 
 import pytest
@@ -78,13 +80,50 @@ def test_a_query_that_suddenly_gives_little_is_refused_and_its_rows_stay(
     assert load(most_shrink=1).rows == 50
 
 
-def test_loading_again_loads_nothing_and_a_change_replaces_all(warehouse: Warehouse, load: Run, database: Any) -> None:
+def test_loading_again_loads_nothing_and_a_changed_result_keeps_what_was_known(
+    warehouse: Warehouse, load: Run, database: Any
+) -> None:
     load()
     assert load().files_unchanged == 1
     database.execute("update payments set status = 'refunded' where id = 1")
     database.execute("delete from payments where id = 2")
     assert load().rows == 1
-    assert warehouse.rows("select payment_id, status from raw.payments") == [("1", "refunded")]
+    found = warehouse.rows("select payment_id, status from raw.payments order by load_id")
+    assert found == [("1", "succeeded"), ("1", "refunded")]
+    before = warehouse.rows("select * from raw.payments order by load_id")
+    assert load(full=True).rows == 1
+    assert warehouse.rows("select * from raw.payments order by load_id") == before
+
+
+def test_a_full_load_forgets_no_version_that_came_bit_by_bit(warehouse: Warehouse, load: Run, database: Any) -> None:
+    by_update: dict[str, Any] = {
+        "options": {"updated": "updated_at"},
+        "columns": {"payment_id": "id", "attempted_at": "at", "known_at": "updated_at"},
+    }
+    load(**by_update)
+    database.execute("update payments set status = 'refunded', updated_at = '2026-02-01' where id = 1")
+    assert load(**by_update).rows == 1
+    before = warehouse.rows("select * from raw.payments order by payment_id, load_id")
+    assert [(row[0], row[4]) for row in before] == [("1", "succeeded"), ("1", "refunded"), ("2", "succeeded")]
+    load(**by_update, full=True)
+    assert warehouse.rows("select * from raw.payments order by payment_id, load_id") == before
+
+
+@pytest.mark.parametrize("odd", ["null", "'infinity'", "'-infinity'", "'2099-12-31'"])
+def test_a_stamp_that_is_none_or_yet_to_come_keeps_no_row_out(
+    warehouse: Warehouse, load: Run, database: Any, odd: str
+) -> None:
+    database.execute("create table contacts (customer_id int, contacted_at timestamptz, updated_at timestamptz)")
+    row = "insert into contacts values ({}, '2026-02-01', {})"
+    database.execute(row.format(1, odd))
+    database.execute(row.format(2, "'2026-02-01'"))
+    by_update: dict[str, Any] = {"options": {"updated": "updated_at"}, "columns": {}}
+    load("contacts", **by_update)
+    database.execute(row.format(3, odd))
+    database.execute(row.format(4, "'2026-02-02'"))
+    assert [load("contacts", **by_update).rows for _ in range(3)] == [2, 0, 0]
+    found = warehouse.rows("select customer_id from raw.contacts order by 1")
+    assert found == [("1",), ("2",), ("3",), ("4",)]
 
 
 def test_with_an_updated_column_only_what_is_new_is_asked_for(warehouse: Warehouse, load: Run, database: Any) -> None:
@@ -193,7 +232,7 @@ def test_every_type_of_the_database_is_read(
         ("uuid", "6F9619FF-8B86-D011-B42D-00C04FC964FF", "6f9619ff-8b86-d011-b42d-00c04fc964ff"),
         ("json", '"a"', "a"),
         ("text[]", "{a}", None),
-        ("numeric(20, 0)", "12345678901234567890", None),
+        ("numeric(20, 0)", "12345678901234567890", "12345678901234567890"),
     ],
 )
 def test_an_id_of_every_type_is_one_thing_or_refused(
@@ -215,6 +254,34 @@ def test_enums_and_domains_are_read_as_what_they_are_made_of(warehouse: Warehous
     )
     load(query="select * from bills")
     assert warehouse.rows("select status, amount from raw.payments") == [("failed", 12.5)]
+
+
+def test_a_numeric_is_an_id_to_its_last_digit_and_a_comment_may_end_the_query(
+    warehouse: Warehouse, load: Run, database: Any
+) -> None:
+    database.execute("create table contacts (who numeric, contacted_at date)")
+    database.execute("insert into contacts values (9007199254740993, '2026-02-01'), (17.00, '2026-02-01')")
+    load("contacts", columns={"customer_id": "who"}, query="select * from contacts -- all of them")
+    assert warehouse.rows("select customer_id from raw.contacts order by 1") == [("17",), ("9007199254740993",)]
+
+
+def test_a_query_that_fails_on_the_way_says_what_the_database_said(load: Run) -> None:
+    with pytest.raises(ContractBroken, match="stopped the query: division by zero"):
+        load(query="select *, 1 / (2 - id) as share from payments")
+
+
+def test_a_connection_that_is_lost_is_told_and_leaves_what_was_there(load: Run, database: Any) -> None:
+    def kill() -> None:
+        asleep = "select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'PgSleep'"
+        while not database.execute(asleep).fetchall():
+            sleep(0.02)
+
+    killing = threading.Thread(target=kill)
+    killing.start()
+    with pytest.raises(Unreachable, match="connection was lost while rows arrived"):
+        load(query="select *, case when id = 2 then pg_sleep(60)::text end as slow from payments")
+    killing.join()
+    assert load().rows == 2
 
 
 def test_an_updated_column_that_is_not_there_is_named(load: Run) -> None:

@@ -255,6 +255,33 @@ def test_only_what_is_new_is_asked_for_and_no_row_comes_twice(
     assert "since" not in service.asked[0]
 
 
+def test_a_ticket_that_was_closed_stays_open_as_it_was_known_before(
+    warehouse: Warehouse, load: Run, service: WebService
+) -> None:
+    load("/rows", now=NOW)
+    service.rows = [{**row, "closed_at": "2026-03-01T10:00:00Z"} if row["id"] == 3 else row for row in service.rows]
+    for number in (1, 2):
+        load("/rows", now=NOW + timedelta(days=number))
+        service.rows += rows(1, 10 + number)  # something else is new each day
+    found = warehouse.rows(
+        "select closed_at, loaded_at from raw.support_tickets where ticket_id = '3' order by load_id"
+    )
+    assert found == [(None, NOW), (datetime(2026, 3, 1, 10), NOW + timedelta(days=1))]
+    assert keys(warehouse) == sorted([*ALL, "3", "11"], key=int)
+
+
+def test_a_stamp_that_is_yet_to_come_keeps_no_row_out(warehouse: Warehouse, load: Run, service: WebService) -> None:
+    new: dict[str, Any] = {
+        "web": {"paging": "cursor", "cursor_at": "meta.next", "since_param": "since"},
+        "options": {"updated": "updated_at"},
+    }
+    service.rows[4] = service.rows[4] | {"updated_at": "2099-12-31T00:00:00Z"}
+    load("/by-cursor", **new)
+    service.rows += rows(2, 11)
+    assert [load("/by-cursor", **new).rows for _ in range(2)] == [2, 0]
+    assert keys(warehouse) == [*ALL, "11", "12"]
+
+
 def test_a_number_that_grows_past_its_digits_tells_new_from_old(
     warehouse: Warehouse, load: Run, service: WebService
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 from churn.config import SourceSettings
 from churn.errors import ConfigError, ContractBroken
 from churn.warehouse.connection import Warehouse, literal, quoted
-from churn.warehouse.loading import ledger
+from churn.warehouse.loading import earlier, ledger
 from churn.warehouse.loading.expressions import theirs
 from churn.warehouse.loading.ledger import Known
 from churn.warehouse.loading.loading import Load, Loaded, load_delivery
@@ -149,19 +149,22 @@ def _load(
     file = SourceFile(label, arrived, progress.rows, progress.sync_cursor or newest or since, str(content))
     if not since and alike is not None and alike.content_hash == str(content):
         return [], 1
-    if since:
-        if not leave_out_loaded(warehouse, name):
-            remember(warehouse, name)
-            _move_on(load, file)
-            return [], 1
-    elif before is not None:
-        ledger.remove(warehouse, name, (file,), load_id)
-    done = load_delivery(
-        load, Delivery((file,), delivery.sql, delivery.columns, is_text=True, has_open_keys=True), load_id
-    )
+    if since and not leave_out_loaded(warehouse, name):
+        remember(warehouse, name)
+        _move_on(load, file)
+        return [], 1
+    with _replacing(load, file, before, load_id) if not since else nullcontext():
+        done = load_delivery(
+            load, Delivery((file,), delivery.sql, delivery.columns, is_text=True, has_open_keys=True), load_id
+        )
     if load.source.web.since_param:
         remember(warehouse, name)
     return done, 0
+
+
+def _replacing(load: Load, file: SourceFile, before: Known | None, load_id: int) -> AbstractContextManager[None]:
+    is_alike = before is not None and before.settings_hash == load.settings_hash
+    return earlier.replacing(load.warehouse, load.table, file, load_id, is_known=before is not None, is_alike=is_alike)
 
 
 def _move_on(load: Load, file: SourceFile) -> None:
@@ -228,14 +231,20 @@ def _newest(load: Load, columns: Mapping[str, str], since: str) -> str:
         value = values.time(f"cast({quoted(column)} as varchar)", updated, as_given)
         overlap = f"interval {overlap_seconds(warehouse, name, source):.6f} second"
         known = f"cast({literal(since)} as timestamp)"
-    newest = warehouse.rows(f"select cast(max({value}) as varchar) from {DELIVERED}")[0][0]
+    newest = warehouse.rows(f"select max({value}) from {DELIVERED}")[0][0]
     if newest is None:
         remedy = "Name a field that every row has, or leave out `since_param`."
         raise ContractBroken(f"no value of `{updated}` can be read", where=f"sources.{name}", remedy=remedy)
+    begins = f"cast({newest} as bigint)"
+    if isinstance(newest, datetime):
+        if newest > load.now:  # a row of 2099 keeps no other out until then
+            now = f"timestamp '{load.now:%Y-%m-%d %H:%M:%S.%f}'"
+            newest = warehouse.rows(f"select max({value}) from {DELIVERED} where {value} <= {now}")[0][0] or load.now
+        begins = f"timestamp '{newest}'"
     if since:
         warehouse.execute(f"delete from {DELIVERED} where {value} < {known} - {overlap}")
     warehouse.execute(
-        f"update {ARRIVED} set is_recent = coalesce(_row in (select _row from (select _row, {value} as grown,"
-        f" max({value}) over () as newest from {DELIVERED}) where grown >= newest - {overlap}), false)"
+        f"update {ARRIVED} set is_recent = coalesce(_row in (select _row from (select _row, {value} as grown"
+        f" from {DELIVERED}) where coalesce(grown >= {begins} - {overlap}, true)), false)"
     )
     return str(newest)

@@ -168,7 +168,9 @@ def _harm(d: ExperimentFigures) -> str | None:
 
 
 def _notes(d: ExperimentFigures) -> list[str]:
-    notes = [f"{column.sentence} No model was given it." for column in d.imbalances]
+    notes = [
+        column.sentence if column.is_whole else f"{column.sentence} No model was given it." for column in d.imbalances
+    ]
     notes += [
         f"`{column}` tells `{d.terms.outcome}` almost by itself, so it was hardly known before the contact: no model was given "
         "it. If it was known, name it in training.trusted_features."

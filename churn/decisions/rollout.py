@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 from churn.decisions.checks import Bools, Floats
+from churn.decisions.clusters import GroupedMean, grouped_mean, grouped_quantile
 from churn.decisions.experiment import SAMPLE_RATIO_ALPHA, Effect, normal_quantile, require_arms
 
 ExperimentVerdict = Literal["split_broken", "harms", "no_proof", "works"]
@@ -54,6 +56,36 @@ class PolicyWorth:
     over_everybody: RolloutEstimate
     is_judged: bool
     is_compared: bool
+
+
+def worth_by_groups(
+    net: Floats, treated: Bools, groups: NDArray[np.int64], *, is_everybody: bool, confidence: float = 0.95
+) -> PolicyWorth:
+    """Return what contacting everybody, or nobody, is worth where arms were assigned as whole `groups` (n,), see `clusters`.
+
+    Intervals are those of groups drawn, and never narrower than those of customers drawn one by one.
+    """
+    plain = policy_worth(net, treated, np.full(net.size, is_everybody), confidence)
+    parts = {arm: grouped_mean(net[treated == arm], groups[treated == arm]) for arm in (True, False)}
+    both = [parts[True], parts[False]]
+    more = _by_groups(both, [net.size, -net.size], confidence)
+    return replace(
+        plain,
+        total=_wider(plain.total, _by_groups([parts[is_everybody]], [net.size], confidence)),
+        gain=_wider(plain.gain, more) if is_everybody else plain.gain,
+        over_everybody=plain.over_everybody if is_everybody else _wider(plain.over_everybody, more.times(-1.0)),
+    )
+
+
+def _by_groups(parts: list[GroupedMean], weights: list[float], confidence: float) -> RolloutEstimate:
+    value = sum(weight * part.mean for weight, part in zip(weights, parts, strict=True))
+    error, quantile = grouped_quantile(parts, weights, confidence)
+    return RolloutEstimate(value, value - quantile * error, value + quantile * error)
+
+
+def _wider(plain: RolloutEstimate, grouped: RolloutEstimate) -> RolloutEstimate:
+    low, high = sorted((grouped.low, grouped.high))
+    return RolloutEstimate(plain.value, min(plain.low, low), max(plain.high, high))
 
 
 def policy_worth(net: Floats, treated: Bools, contacted: Bools, confidence: float = 0.95) -> PolicyWorth:

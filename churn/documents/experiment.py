@@ -76,7 +76,10 @@ class ExperimentSplit(Document):
 
 
 class ExperimentEffect(EffectInterval):
-    """The effect over all rows as assigned: Newcombe's hybrid-score interval, and the p-value that belongs to it."""
+    """The effect over all rows as assigned: Newcombe's hybrid-score interval, and the p-value that belongs to it.
+
+    Where whole groups were assigned the interval is that of groups drawn by chance.
+    """
 
     p_value: float
     confidence: float
@@ -172,11 +175,12 @@ class ExperimentRanking(Document):
 
 
 class ImbalancedColumn(Document):
-    """A column in which the arms differ beyond chance."""
+    """A column in which the arms differ beyond chance; `is_whole`: its groups were assigned as a whole."""
 
     column: str
     p_corrected: float
     sentence: str
+    is_whole: bool = False
 
 
 class ExperimentWords(Document):

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from churn.campaigns.experiment_words import put_into_words
 from churn.context import Context
+from churn.decisions.checks import Bools
+from churn.decisions.clusters import design_effect, effect_of_groups
 from churn.decisions.experiment import newcombe, sample_ratio_test
 from churn.decisions.power import minimum_detectable_effect
-from churn.decisions.rollout import PolicyWorth, RolloutEstimate, conclude, policy_worth, split_state
+from churn.decisions.rollout import PolicyWorth, RolloutEstimate, conclude, policy_worth, split_state, worth_by_groups
 from churn.documents.experiment import (
     ExperimentArm,
     ExperimentArms,
@@ -96,25 +99,27 @@ def analyse_experiment(
         rows = read_experiment(experiment)
         stayed, treated = rows.frame["is_retained"].to_numpy(), rows.frame["is_treated"].to_numpy()
         n_t, n_c = int(treated.sum()), int((~treated).sum())
-        effect = newcombe(n_t - int(stayed[treated].sum()), n_t, n_c - int(stayed[~treated].sum()), n_c)
-        split = _split(experiment, n_t, n_c)
-        net = rows.prices.net(stayed.astype(np.float64), treated)
-        everybody = policy_worth(net, treated, np.ones(net.size, dtype=np.bool_))
-        nobody = policy_worth(net, treated, np.zeros(net.size, dtype=np.bool_))
         imbalances = _imbalances(rows)
+        compared = _compare(rows, stayed, treated, _assigned_whole(rows, imbalances))
+        effect, everybody, nobody = compared.effect, compared.everybody, compared.nobody
+        split = _split(experiment, n_t, n_c, compared.drawn)
         afterwards = _afterwards(context, rows)
         unusable = {*afterwards, *(column.column for column in imbalances)}
         features = tuple(feature for feature in rows.features if feature.name not in unusable)
         learnt = _LearntEffect()
-        if split.state != "broken":
+        if compared.drawn:
+            learnt = _LearntEffect(
+                reason="whole groups were assigned, and its models take customers as drawn one by one"
+            )
+        elif split.state != "broken":
             learnt = _learn(context, rows, features, learners, bases)
         some = None if learnt.policy is None else learnt.policy.worth
         conclusion = conclude(split.state, effect, everybody, some, has_money=experiment.value is not None)
         version = _free_version(context, experiment.experiment_name)
         uplift_version = _keep_model(context, experiment, learnt)
         policies: list[tuple[PolicyName, PolicyWorth, int]] = [
-            ("nobody", nobody, net.size),
-            ("everybody", everybody, net.size),
+            ("nobody", nobody, stayed.size),
+            ("everybody", everybody, stayed.size),
         ]
         if some is not None:
             policies.append(("some", some, learnt.judged_on))
@@ -133,11 +138,13 @@ def analyse_experiment(
             verdict=conclusion.verdict,
             advice=conclusion.advice,
             effect=None if is_broken else _effect(effect),
-            detectable=minimum_detectable_effect(effect.churn_holdout, n_t, n_c),
+            detectable=minimum_detectable_effect(
+                effect.churn_holdout, n_t / compared.inflation, n_c / compared.inflation
+            ),
             worth=_worth(experiment, rows),
             policies=()
             if is_broken
-            else tuple(_policy(name, worth, judged, net.size) for name, worth, judged in policies),
+            else tuple(_policy(name, worth, judged, stayed.size) for name, worth, judged in policies),
             ranking=None if learnt.result is None else _ranking(learnt.result),
             unlearnt=learnt.reason,
             imbalances=imbalances,
@@ -155,6 +162,52 @@ def analyse_experiment(
     with spoken:
         write_text(page, render_experiment(document, home=context.settings.home))
     return AnalysedExperiment(document, page)
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """The arms compared as assigned. `drawn`: groups treated and not, None where customers were drawn one by one.
+
+    `inflation`: of so many customers one counts where those of a group are alike.
+    """
+
+    effect: Effect
+    everybody: PolicyWorth
+    nobody: PolicyWorth
+    drawn: tuple[int, int] | None = None
+    inflation: float = 1.0
+
+
+def _assigned_whole(rows: ExperimentRows, imbalances: Sequence[ImbalancedColumn]) -> NDArray[np.int64] | None:
+    """Return the group of each customer (n,) by the column of fewest groups that were assigned as a whole; None for none."""
+    import polars as pl
+
+    columns = [rows.frame[imbalance.column] for imbalance in imbalances if imbalance.is_whole]
+    if not columns:
+        return None
+    fewest = min(columns, key=lambda column: column.n_unique())
+    codes = fewest.rank("dense").cast(pl.Int64)
+    alone = (
+        pl.int_range(codes.len(), eager=True).cast(pl.Int64) + codes.len() + 1
+    )  # who has no group is one of their own
+    return codes.zip_with(codes.is_not_null(), alone).to_numpy()
+
+
+def _compare(rows: ExperimentRows, stayed: Bools, treated: Bools, groups: NDArray[np.int64] | None) -> _Compared:
+    n_t, n_c = int(treated.sum()), int((~treated).sum())
+    effect = newcombe(n_t - int(stayed[treated].sum()), n_t, n_c - int(stayed[~treated].sum()), n_c)
+    net = rows.prices.net(stayed.astype(np.float64), treated)
+    if groups is None:
+        everybody = policy_worth(net, treated, np.ones(net.size, dtype=np.bool_))
+        return _Compared(effect, everybody, policy_worth(net, treated, np.zeros(net.size, dtype=np.bool_)))
+    lost = (~stayed).astype(np.float64)
+    return _Compared(
+        effect_of_groups(effect, lost, treated, groups),
+        worth_by_groups(net, treated, groups, is_everybody=True),
+        worth_by_groups(net, treated, groups, is_everybody=False),
+        (np.unique(groups[treated]).size, np.unique(groups[~treated]).size),
+        design_effect(lost, treated, groups),
+    )
 
 
 def _learn(
@@ -186,9 +239,11 @@ def _learn(
     return _LearntEffect(result, policy, used.size)
 
 
-def _split(experiment: ExperimentFile, n_t: int, n_c: int) -> ExperimentSplit:
+def _split(experiment: ExperimentFile, n_t: int, n_c: int, drawn: tuple[int, int] | None) -> ExperimentSplit:
+    """Return how the split stands to its plan; `drawn` are the groups of either arm where these, and not customers, were drawn."""
     planned = experiment.planned_share
-    p_value = None if planned is None else sample_ratio_test(n_t, n_c, 1.0 - planned)
+    t, c = drawn or (n_t, n_c)
+    p_value = None if planned is None else sample_ratio_test(t, c, 1.0 - planned)
     return ExperimentSplit(state=split_state(p_value), p_value=p_value, planned_share=planned, share=n_t / (n_t + n_c))
 
 
@@ -288,7 +343,9 @@ def _imbalances(rows: ExperimentRows) -> tuple[ImbalancedColumn, ...]:
     except ModelError:  # a column that holds lists tells nothing here either
         return ()
     return tuple(
-        ImbalancedColumn(column=column.feature, p_corrected=column.p_value, sentence=column.sentence)
+        ImbalancedColumn(
+            column=column.feature, p_corrected=column.p_value, sentence=column.sentence, is_whole=column.is_whole
+        )
         for column in imbalances
     )
 

@@ -403,3 +403,35 @@ def test_an_outcome_in_words_is_read_as_told_or_refused_with_the_way_to_tell_it(
         read_experiment(replace(trial, options={"codes": {"kauf": "ja"}}))
     pl.DataFrame({"arm": ["a", "b"] * 4, "kauf": ["Yes", "no", "yes", "NO"] * 2}).write_csv(tmp_path / "a.csv")
     assert read_experiment(trial).happened.tolist() == [1, 0, 1, 0] * 2
+
+
+def test_stores_assigned_as_a_whole_are_judged_as_stores(context, tmp_path) -> None:
+    """Four hundred customers of a store leave alike: by customers it is proof of harm, by stores it is nothing."""
+    rng = np.random.default_rng(4)
+    store = np.repeat(np.arange(12), 400)
+    churn = 0.15 + np.linspace(-0.06, 0.06, 12)
+    arm = np.isin(np.arange(12), [1, 3, 6, 7, 9, 10, 11]).astype(int)
+    pl.DataFrame(
+        {
+            "store": [f"store {number}" for number in store],
+            "usage": rng.normal(size=store.size).round(3),
+            "arm": arm[store],
+            "left": (rng.random(store.size) < churn[store]).astype(int),
+        }
+    ).write_csv(tmp_path / "stores.csv")
+    file = ExperimentFile(tmp_path / "stores.csv", "arm", "left", is_unwanted=True, value=10.0, planned_share=0.5)
+    document = analyse_experiment(context, file, **QUICK).document
+    by_customer = analyse_experiment(context, replace(file, exclude=("store",), planned_share=None), **QUICK).document
+    assert by_customer.verdict == "harms"
+    assert document.verdict == "no_proof"
+    assert document.split.state == "as_planned"  # 7 of 12 stores, though 2,800 of 4,800 customers were not
+    assert document.effect is not None
+    assert by_customer.effect is not None
+    assert document.effect.delta == by_customer.effect.delta
+    everybody = document.policy("everybody")
+    assert everybody is not None
+    assert everybody.gain.low < 0 < everybody.gain.high
+    assert document.detectable > 1.5 * by_customer.detectable
+    assert document.policy("some") is None
+    assert "whole groups were assigned" in document.words.notes[0]
+    assert [column.is_whole for column in document.imbalances] == [True]

@@ -248,6 +248,24 @@ def rules(customers: int, months: int) -> Work:
     return work
 
 
+def training_rows(customers: int, months: int, most_rows: int) -> Work:
+    """The rows of twelve dates that a training learns from and judges on, built and read: of all customers, or of a share of them."""
+    from churn.bootstrap import build_context
+    from churn.workflows.train.train import assemble_training_set
+
+    settings = company(customers, months, SILENT).context().settings
+    training = settings.training.model_copy(update={"max_snapshot_rows": most_rows})
+    context = build_context(settings=settings.model_copy(update={"training": training}))
+
+    def work() -> dict[str, Any]:
+        began = time.process_time()
+        with context.open_warehouse("bench") as warehouse:
+            data = assemble_training_set(context, warehouse, snapshots=12)
+        return {"rows": data.frame.height, "share": data.share, "cpu": time.process_time() - began}
+
+    return work
+
+
 def _noted(home: Path, event: str) -> dict[str, Any]:
     """Return the newest line of the log of that kind."""
     log = (home / "churn.log").read_text(encoding="utf-8").splitlines()
@@ -376,6 +394,7 @@ TASKS: dict[str, Callable[..., Work]] = {
     "report": report,
     "features_on": features_on,
     "rules": rules,
+    "training_rows": training_rows,
     "tables_that_differ": tables_that_differ,
     "cut_sessions": cut_sessions,
 }

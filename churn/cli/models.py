@@ -17,7 +17,7 @@ from churn.documents.candidate_figures import CandidateFigures, Ends
 from churn.errors import ConfigError
 from churn.modeling import card_markdown
 from churn.views.registry import compare_models, list_models, show_model
-from churn.wording import money
+from churn.wording import money, percent
 from churn.workflows.mirror import mirror_if_configured
 from churn.workflows.train import promote_model, rollback_model, train_model
 
@@ -77,12 +77,18 @@ def train(
         "split": result.split,
         "snapshot_dates": [str(d) for d in result.snapshot_dates],
         "counts": result.counts,
+        "customers_share": result.training.card.customers_share,
         "seconds": round(result.seconds, 1),
         **({} if result.mirror is None else {"mlflow": mirror_document(result.mirror)}),
     }
 
     def render() -> None:
         show_candidates(result, session.context.settings.business.currency)
+        if (share := result.training.card.customers_share) < 1:
+            line(
+                f"All rows are of {percent(share)} of the customers, chosen by a hash of their id "
+                "(training.max_snapshot_rows)."
+            )
         if reasons := result.training.card.calibration.reasons:
             line(f"! Its probabilities cannot be turned into money: {'; '.join(reasons)}. No amounts are shown by it.")
         line(f"{result.version}: {result.training.selection.reason}")

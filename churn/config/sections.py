@@ -188,6 +188,11 @@ class TrainingSettings(Section):
 
     every: Literal["1mo", "1w", "2w", "1d"] = Field("1mo", description="Spacing of snapshot dates.")
     snapshots: int = Field(12, ge=1, le=520, description="At most this many snapshot dates, the newest ones.")
+    max_snapshot_rows: int = Field(
+        1_000_000,
+        ge=100,
+        description="Rows (a customer at a date) built for a training, about; of more customers a share is taken, by a hash.",
+    )
     split: Literal["auto", "temporal", "random"] = "auto"
     candidates: list[str] = Field(
         default=[

@@ -62,10 +62,13 @@ class SparkEngine:
         *,
         data_cutoff: datetime,
         wanted: Sequence[str] = (),
+        share: float = 1.0,
         progress: Progress = SILENT,
     ) -> None:
         """Build as `dataset.build_snapshots`: what only the whole can tell is settled here, then each bucket is built alone."""
-        self._build(warehouse, models, policy, dates, None, cutoff=data_cutoff, wanted=wanted, progress=progress)
+        self._build(
+            warehouse, models, policy, dates, None, cutoff=data_cutoff, wanted=wanted, share=share, progress=progress
+        )
 
     def count_snapshots(
         self,
@@ -81,7 +84,7 @@ class SparkEngine:
     ) -> pl.DataFrame:
         """Build, and let each task count what it built."""
         counted = self._build(
-            warehouse, models, policy, dates, counting, cutoff=data_cutoff, wanted=wanted, progress=progress
+            warehouse, models, policy, dates, counting, cutoff=data_cutoff, wanted=wanted, share=1.0, progress=progress
         )
         assert counted is not None, "what was to be counted was not"
         return counted
@@ -96,9 +99,10 @@ class SparkEngine:
         *,
         cutoff: datetime,
         wanted: Sequence[str],
+        share: float,
         progress: Progress,
     ) -> pl.DataFrame | None:
-        tables = prepare_build(warehouse, models, policy, dates, data_cutoff=cutoff, wanted=wanted)
+        tables = prepare_build(warehouse, models, policy, dates, data_cutoff=cutoff, wanted=wanted, share=share)
         plan = plan_build(models, tables)
         build(warehouse, models, schemas=("totals",), names=tables, progress=progress)
         seen = seen_months(warehouse, models, plan.cut, plan.built)

@@ -27,6 +27,10 @@ def _is_none(value: object) -> bool:
     return value is None
 
 
+def _is_whole(share: object) -> bool:
+    return share == 1.0
+
+
 class SliceSummary(CardPart):
     """Rows of one slice of the split, and the snapshot dates they are of."""
 
@@ -242,6 +246,7 @@ class ModelCard(CardPart):
 
     `better_rule` is the rule of thumb that does as well as it, None where it beats them all. `served_rows` is how many
     rows the model that serves was fitted on after the contest, None in a card of a version that did not fit it again.
+    `customers_share` of the company's customers were taken, of whom all counts and figures are; 1.0 for all.
     `reasons` says how those of a model made elsewhere come about, and how sure they are.
     """
 
@@ -255,6 +260,7 @@ class ModelCard(CardPart):
     split: str
     split_description: str
     slices: tuple[SliceSummary, ...]
+    customers_share: float = Field(1.0, exclude_if=_is_whole)
     counts: dict[str, int]
     policy: LearntPolicy
     candidates: tuple[CandidateFigures, ...]

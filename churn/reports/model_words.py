@@ -87,6 +87,13 @@ def learned_words(card: ModelCard) -> list[str]:
         ),
         card.split_description,
     ]
+    if card.customers_share < 1:
+        sentences.append(
+            tr(
+                "All rows are of {share} of the customers, chosen by chance: the company has more than are needed.",
+                share=percent(card.customers_share),
+            )
+        )
     treated, used = counts.get("treated_rows", 0), counts.get("treated_rows_used", 0)
     if treated:
         what = (

@@ -45,6 +45,7 @@ __all__ = [
     "labelled_span",
     "scoring_set",
     "scoring_slices",
+    "share_within",
     "times_to_loss",
     "training_dates",
     "training_set",
@@ -52,6 +53,7 @@ __all__ = [
 
 SCHEMAS = ("totals", "snapshots", "features")
 SLICE: Final = 250_000  # customers; their features take some 200 MB
+_HASHES: Final = 2**64
 _POPULATION = ("snapshots.spine", "snapshots.customer_value", "snapshots.departed")
 _LABEL = """l.has_churned, case when l.has_churned then l.churn_kind end as churn_kind,
 t.customer_id is not null as is_treated,"""
@@ -67,8 +69,8 @@ class TrainingSet:
     """Labelled snapshots.
 
     `frame` is one row per customer and date, sorted by date and customer: the keys, has_churned, churn_kind,
-    is_treated, plan, monthly_fee, monthly_margin, then one column per feature. `counts` says how many rows were kept
-    and left out, and why; `own_columns`, what became of the columns that only the company's sources have. `times` says
+    is_treated, plan, monthly_fee, monthly_margin, then one column per feature. `share` of the customers were taken, of
+    whom all that follows tells; `counts` says how many rows were kept and left out, and why; `own_columns`, what became of the columns that only the company's sources have. `times` says
     how long customers stayed, see `times_to_loss`; None in sets that come from elsewhere.
     """
 
@@ -79,6 +81,7 @@ class TrainingSet:
     counts: dict[str, int] = field(default_factory=dict)
     own_columns: tuple[OwnColumn, ...] = ()
     times: pl.DataFrame | None = None
+    share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -101,15 +104,17 @@ def build_snapshots(
     *,
     data_cutoff: datetime,
     wanted: Sequence[str] = (),
+    share: float = 1.0,
     progress: Progress = SILENT,
 ) -> None:
     """Build every table of `snapshots` and `features` for `dates`; labels are judged by what is known at `data_cutoff`.
 
-    `wanted` are the features that a model was trained on. Feature groups whose facts are all absent are left out, and so are labels where no window has closed. Raises
+    `wanted` are the features that a model was trained on. Of the customers `share` are taken, chosen by a hash of their
+    id. Feature groups whose facts are all absent are left out, and so are labels where no window has closed. Raises
     ConfigError for SQL that does not run, FutureLeak for a feature file that never asks when facts were known, and
     ContractBroken for a feature table that does not have exactly one row per spine row.
     """
-    tables = prepare_build(warehouse, models, policy, dates, data_cutoff=data_cutoff, wanted=wanted)
+    tables = prepare_build(warehouse, models, policy, dates, data_cutoff=data_cutoff, wanted=wanted, share=share)
     with warehouse.transaction():
         drop_built(warehouse, models)
     build_tables(warehouse, models, tables, schemas=SCHEMAS, progress=progress)
@@ -123,6 +128,7 @@ def prepare_build(
     *,
     data_cutoff: datetime,
     wanted: Sequence[str] = (),
+    share: float = 1.0,
 ) -> tuple[str, ...]:
     """Write what the models of `snapshots` and `features` read, and return which of their tables are to be built.
 
@@ -131,7 +137,7 @@ def prepare_build(
     if not dates:
         raise DataError("no snapshot date was given", where="snapshots.dates")
     check_time(models)
-    write_policy(warehouse, policy, dates, data_cutoff)
+    write_policy(warehouse, policy, dates, data_cutoff, share=share)
     own = write_own_columns(warehouse, own_columns(warehouse, models, policy.static, dates, wanted))
     groups = [
         name
@@ -141,6 +147,25 @@ def prepare_build(
     until = final_until(warehouse, policy, data_cutoff)
     is_judged = any(policy.matures_at(day) <= until for day in dates) or is_flat(warehouse)
     return (*_POPULATION, *(_OUTCOMES if is_judged else ()), *groups)
+
+
+def share_within(
+    warehouse: Warehouse,
+    models: Mapping[str, SqlModel],
+    policy: SnapshotPolicy,
+    dates: Sequence[date],
+    *,
+    data_cutoff: datetime,
+    most_rows: int,
+) -> float:
+    """Return the share of the customers of whom a build of `dates` has about `most_rows` rows; 1.0 where all have no more.
+
+    It builds the population of the newest date, and takes the others to be as large.
+    """
+    write_policy(warehouse, policy, [max(dates)], data_cutoff)
+    build(warehouse, models, schemas=SCHEMAS, names=["snapshots.spine"])
+    rows = int(warehouse.rows("select count(*) from snapshots.spine")[0][0]) * len(set(dates))
+    return min(1.0, most_rows / max(rows, 1))
 
 
 def drop_built(warehouse: Warehouse, models: Mapping[str, SqlModel]) -> None:
@@ -164,8 +189,10 @@ def build_tables(
     check_rows(warehouse, models, {result.name: result.rows for result in built})
 
 
-def write_policy(warehouse: Warehouse, policy: SnapshotPolicy, dates: Sequence[date], cutoff: datetime) -> None:
-    """Write the two tables that every snapshot model reads: the policy, and the calendar of `dates`."""
+def write_policy(
+    warehouse: Warehouse, policy: SnapshotPolicy, dates: Sequence[date], cutoff: datetime, *, share: float = 1.0
+) -> None:
+    """Write the two tables that every snapshot model reads: the policy with the share of customers, and the calendar of `dates`."""
     import polars as pl
 
     names = (
@@ -195,6 +222,8 @@ def write_policy(warehouse: Warehouse, policy: SnapshotPolicy, dates: Sequence[d
             **{name: [value] for name, value in values.items()},
             "excluded_plans": pl.Series([list(policy.excluded_plans)], dtype=pl.List(pl.String)),
             "excludes_free": [policy.excludes_free],
+            # Taken are customers whose hash is at most this.
+            "customers_until": pl.Series([max(round(share * _HASHES), 1) - 1], dtype=pl.UInt64),
             "data_cutoff_at": pl.Series([cutoff], dtype=instant),
             "told_until_at": pl.Series([final_until(warehouse, policy, cutoff)], dtype=instant),
         }
@@ -262,6 +291,7 @@ def training_set(warehouse: Warehouse, models: Mapping[str, SqlModel], policy: S
         _counts(warehouse),
         own_columns(warehouse, models, policy.static, _dates(warehouse)),
         times_to_loss(warehouse),
+        (warehouse.rows("select customers_until from snapshots.policy")[0][0] + 1) / _HASHES,
     )
 
 

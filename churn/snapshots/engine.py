@@ -66,6 +66,7 @@ class Engine(Protocol):
         *,
         data_cutoff: datetime,
         wanted: Sequence[str] = (),
+        share: float = 1.0,
         progress: Progress = SILENT,
     ) -> None:
         """Leave in `warehouse` what `dataset.build_snapshots` would. Raises as it does."""
@@ -106,10 +107,13 @@ class Embedded:
         *,
         data_cutoff: datetime,
         wanted: Sequence[str] = (),
+        share: float = 1.0,
         progress: Progress = SILENT,
     ) -> None:
         """Build as `dataset.build_snapshots`."""
-        build_snapshots(warehouse, models, policy, dates, data_cutoff=data_cutoff, wanted=wanted, progress=progress)
+        build_snapshots(
+            warehouse, models, policy, dates, data_cutoff=data_cutoff, wanted=wanted, share=share, progress=progress
+        )
 
     def count_snapshots(
         self,

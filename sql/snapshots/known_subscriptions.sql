@@ -19,6 +19,7 @@ with known as (
     from snapshots.subscription_versions as f
     inner join snapshots.dates as d
         on f.known_at < d.snapshot_date and coalesce(f.superseded_at >= d.snapshot_date, true)
+    where hash(f.customer_id, 1) <= (select customers_until from snapshots.policy)
     group by f.customer_id, d.snapshot_date, f.subscription_id
 )
 

@@ -1,5 +1,6 @@
 -- Grain: one row per customer and snapshot date.
--- Purpose: the population, those active at the date as known at the date; every feature table has exactly these rows.
+-- Purpose: the population, those active at the date as known at the date; every feature table has exactly these rows. Where
+-- a build takes a share of the customers, a hash of their id chooses them: the same ones on every date.
 
 with subscribed as (
     select s.customer_id, s.snapshot_date
@@ -86,7 +87,7 @@ active as (
 )
 
 select distinct
-    customer_id,  -- The customer.
-    snapshot_date  -- Only facts from before the beginning of this day (midnight UTC) count.
-from active
-where customer_id is not null
+    a.customer_id,  -- The customer.
+    a.snapshot_date  -- Only facts from before the beginning of this day (midnight UTC) count.
+from active as a
+where a.customer_id is not null and hash(a.customer_id, 1) <= (select customers_until from snapshots.policy)

@@ -96,9 +96,10 @@ def build_in_buckets(
     folder: Path,
     buckets: int,
     counting: CountDays,
+    share: float,
 ) -> pl.DataFrame:
     """Do what the engine does, task by task in this process; return what was counted."""
-    tables = prepare_build(warehouse, models, policy, DATES, data_cutoff=FAR)
+    tables = prepare_build(warehouse, models, policy, DATES, data_cutoff=FAR, share=share)
     plan = plan_build(models, tables)
     build(warehouse, models, schemas=("totals",), names=tables)
     seen = seen_months(warehouse, models, plan.cut, plan.built)
@@ -126,27 +127,28 @@ def counting_of(warehouse: Warehouse, models: dict[str, SqlModel]) -> CountDays:
 
 
 @pytest.mark.parametrize(
-    ("world", "policy", "buckets"),
+    ("world", "policy", "buckets", "share"),
     [
-        (town, SnapshotPolicy(), 1),
-        (town, SnapshotPolicy(), 7),
-        (town, SnapshotPolicy(definition="inactivity", inactivity_days=30, dated_by="end_of_service"), 2),
-        (flat, SnapshotPolicy(), 7),
-        (told, SnapshotPolicy(told_by="churn_events"), 5),
+        (town, SnapshotPolicy(), 1, 1.0),
+        (town, SnapshotPolicy(), 7, 1.0),
+        (town, SnapshotPolicy(), 7, 0.6),
+        (town, SnapshotPolicy(definition="inactivity", inactivity_days=30, dated_by="end_of_service"), 2, 1.0),
+        (flat, SnapshotPolicy(), 7, 1.0),
+        (told, SnapshotPolicy(told_by="churn_events"), 5, 0.8),
     ],
-    ids=["subscriptions, 1", "subscriptions, 7", "inactivity, 2", "flat, 7", "churn events, 5"],
+    ids=["subscriptions, 1", "subscriptions, 7", "share, 7", "inactivity, 2", "flat, 7", "share, churn events, 5"],
 )
 def test_tables_built_by_bucket_are_those_of_the_whole(
-    world: Callable[[], World], policy: SnapshotPolicy, buckets: int, tmp_path: Path
+    world: Callable[[], World], policy: SnapshotPolicy, buckets: int, share: float, tmp_path: Path
 ) -> None:
     models = shipped_models()
     with world().warehouse() as whole, world().warehouse() as cut:
         for warehouse in (whole, cut):
             if world is town:
                 goes_on(warehouse, FAR)
-        build_snapshots(whole, models, policy, DATES, data_cutoff=FAR)
+        build_snapshots(whole, models, policy, DATES, data_cutoff=FAR, share=share)
         counting = counting_of(whole, models)
-        counted = build_in_buckets(cut, models, policy, tmp_path, buckets, counting)
+        counted = build_in_buckets(cut, models, policy, tmp_path, buckets, counting, share)
         expected = added([counting(whole, models)])
         assert counted.equals(expected)
         for day, counts in counting.read(counted).items():

@@ -72,6 +72,7 @@ def build_card(
         split=slices.kind,
         split_description=slices.description,
         slices=slices.summary(),
+        customers_share=data.share,
         counts={**{name: int(count) for name, count in data.counts.items()}, **slices.counts},
         policy=LearntPolicy(**asdict(data.policy)),
         candidates=tuple(result.figures() for result in results),
@@ -165,6 +166,8 @@ def _data_lines(card: ModelCard) -> list[str]:
         f"| {s.slice} | {s.rows:,} | {s.churners:,} | {s.snapshots} | {s.first_date or ''} | {s.last_date or ''} |"
         for s in card.slices
     ]
+    if card.customers_share < 1:
+        lines += ["", f"All rows are of {card.customers_share:.1%} of the customers, chosen by a hash of their id."]
     before, trained = counts.get("train_rows_before_sampling", 0), card.slices[0].rows
     if before > trained:
         lines += ["", f"Of {before:,} rows to train on, {trained:,} were kept: stayers were sampled and weigh more."]

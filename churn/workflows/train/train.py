@@ -15,7 +15,7 @@ from churn.modeling.candidates import candidates as known_candidates
 from churn.modeling.lifetime import FILE as LIFETIME_FILE
 from churn.monitoring.reference import FILE
 from churn.snapshots.customer_terms import term_means
-from churn.snapshots.dataset import data_cutoff, training_dates, training_set
+from churn.snapshots.dataset import data_cutoff, share_within, training_dates, training_set
 from churn.snapshots.dates import require_told
 from churn.snapshots.learnt_sql import SQL_FILE, sql_of
 from churn.snapshots.policy import SnapshotPolicy
@@ -162,7 +162,7 @@ def assemble_training_set(
 ) -> TrainingSet:
     """Build snapshots and features for the newest mature dates and return the training set; arguments as `train_model`.
 
-    Customers whom a campaign contacted, by the sources or by our own assignments, are flagged as treated.
+    Of a company with more rows than `[training] max_snapshot_rows` it has a share of the customers. Customers whom a campaign contacted, by the sources or by our own assignments, are flagged as treated.
     """
     settings = context.settings
     policy = SnapshotPolicy.from_settings(settings)
@@ -173,7 +173,12 @@ def assemble_training_set(
         cutoff = min(cutoff, datetime.combine(as_of, datetime.min.time()))
     limit = snapshots or settings.training.snapshots
     dates = training_dates(warehouse, policy, every=settings.training.every, limit=limit, as_of=cutoff)
-    context.engine.build_snapshots(warehouse, models, policy, dates, data_cutoff=cutoff, progress=context.progress)
+    share = share_within(
+        warehouse, models, policy, dates, data_cutoff=cutoff, most_rows=settings.training.max_snapshot_rows
+    )
+    context.engine.build_snapshots(
+        warehouse, models, policy, dates, data_cutoff=cutoff, share=share, progress=context.progress
+    )
     with context.open_store() as store:
         assigned = store.assignments.customers(arm="treatment")
     return mark_assigned(training_set(warehouse, models, policy), assigned)

@@ -51,25 +51,33 @@ ends as (
     group by d.table_name
 ),
 
--- 31 days hold every day of the month, so that monthly billing days are in both halves.
+-- Months of the calendar, so that a day of billing is in both halves. Days of billing that move with the weekend may
+-- still fall twice into one of them: where a month has so few days with rows, each has to be half as large, too.
 compared as (
     select
         d.table_name,
         e.last_day,
-        sum(d.rows_count) filter (where d.day > e.last_day - 31) as last_month,
-        sum(d.rows_count) filter (where d.day <= e.last_day - 31) as month_before,
-        min(d.day) <= e.last_day - 61 as is_whole
+        sum(d.rows_count) filter (where d.day > e.last_day - interval 1 month) as last_month,
+        sum(d.rows_count) filter (where d.day <= e.last_day - interval 1 month) as month_before,
+        avg(d.rows_count) filter (where d.day > e.last_day - interval 1 month) as last_a_day,
+        avg(d.rows_count) filter (where d.day <= e.last_day - interval 1 month) as before_a_day,
+        count(*) filter (where d.day <= e.last_day - interval 1 month) <= 3 as is_sparse,
+        min(d.day) <= e.last_day - interval 2 month + interval 1 day as is_whole
     from days as d
     inner join ends as e
-        on d.table_name = e.table_name and d.day <= e.last_day and d.day > e.last_day - 62
+        on d.table_name = e.table_name and d.day <= e.last_day and d.day > e.last_day - interval 2 month
     group by d.table_name, e.last_day
 )
 
 select
     table_name,  -- Which source.
     last_day,  -- Where its data end.
-    last_month,  -- Rows of the 31 days up to then.
-    month_before,  -- Rows of the 31 days before those.
+    last_month,  -- Rows of the month up to then.
+    month_before,  -- Rows of the month before that.
     cast(month_before - last_month as bigint) as defect_count  -- Rows that seem to be missing.
 from compared
-where is_whole and month_before >= 200 and last_month < 0.5 * month_before
+where
+    is_whole
+    and month_before >= 200
+    and last_month < 0.5 * month_before
+    and (not is_sparse or last_a_day < 0.5 * before_a_day)

@@ -75,6 +75,13 @@ def test_a_value_that_no_churner_holds_is_seen_though_its_auc_is_low():
         scan(renewed=kept)
 
 
+def test_customers_in_their_first_contract_need_not_leave_for_the_scan_to_pass():
+    new = [n % 10 < 3 and not churned for n, churned in enumerate(outcome())]
+    scan(is_new_user=new)
+    with pytest.raises(ModelError, match="`is_open` is True for"):
+        scan(is_open=new)
+
+
 def test_honest_differences_between_segments_pass():
     """A tenth of the base rate is a strong segment, not a leak; and no churner among a few rows is chance."""
     rng, y = np.random.default_rng(7), outcome()

@@ -373,6 +373,25 @@ def test_a_month_with_less_than_half_the_rows_blocks(check: Check) -> None:
     assert found["recent_volume_has_not_halved"].example["table_name"] == "sessions"
 
 
+@pytest.mark.parametrize(
+    ("days", "newest", "is_short"),
+    [
+        ((datetime(2025, 12, 3), datetime(2026, 1, 3), datetime(2026, 2, 3)), 290, False),
+        ((datetime(2025, 12, 4), datetime(2026, 1, 2), datetime(2026, 2, 3)), 290, False),  # twice in a month: no loss
+        ((datetime(2025, 12, 4), datetime(2026, 1, 2), datetime(2026, 2, 3)), 120, True),
+    ],
+)
+def test_a_day_of_billing_a_month_is_set_beside_the_one_before(
+    check: Check, days: tuple[datetime, ...], newest: int, is_short: bool
+) -> None:
+    paid = [day for day in days for _ in range(newest if day == days[-1] else 300)]
+    payments = pl.DataFrame(
+        {"payment_id": [f"P{n}" for n in range(len(paid))], "customer_id": "C1", "attempted_at": paid, "amount": 10.0}
+    )
+    found = check({"payments": payments}).get("recent_volume_has_not_halved")
+    assert (found is not None and found.example["table_name"] == "payments") == is_short
+
+
 def test_many_dates_from_the_future_block(check: Check) -> None:
     found = check(changed("payments", "attempted_at", datetime(2027, 1, 1), rows=100))
     assert found["dates_of_a_source_are_right"].level == "block"

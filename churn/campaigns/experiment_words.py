@@ -11,6 +11,7 @@ from churn.documents.experiment import (
     ExperimentWords,
     OpenRange,
     PolicyFigures,
+    RepeatedRows,
     UnseenValues,
 )
 from churn.documents.measurement import EffectInterval, StoryPart
@@ -182,7 +183,15 @@ def _notes(d: ExperimentFigures) -> list[str]:
     if counts.no_arm:
         notes.append(f"{count(counts.no_arm)} rows name no arm and are in no figure.")
     if counts.other_arms:
-        notes.append(f"{count(counts.other_arms)} rows are of other arms and are in no figure.")
+        named = ", ".join(f"`{name}`" for name in counts.names_of_others)
+        notes.append(
+            f"{count(counts.other_arms)} rows are of other arms{f' ({named})' if named else ''} and are in no figure."
+        )
+    notes += [
+        f"{count(arm.rows)} rows write `{arm.written}`, which is taken for `{arm.taken_for}`." for arm in counts.respelt
+    ]
+    if counts.repeated is not None:
+        notes.append(_repeated(counts.repeated))
     if not d.worth.is_known_before and isinstance(d.terms.value, str):
         mean = "" if d.worth.value is None else f", {money(d.worth.value, d.currency)}"
         notes.append(f"`{d.terms.value}` is told only with the outcome, so whom to contact goes by its mean{mean}.")
@@ -197,6 +206,19 @@ def _notes(d: ExperimentFigures) -> list[str]:
             f"The model and its policy were learnt and judged on {count(some.judged_on)} customers drawn by chance; effect and the other policies are of all."
         )
     return notes
+
+
+def _repeated(repeated: RepeatedRows) -> str:
+    """Say that customers may stand in several rows, and what to do."""
+    if repeated.column is None:
+        return (
+            f"{count(repeated.rows)} rows say in every column what another row says: a customer who stands there twice counts twice, "
+            "and intervals come out too narrow. Name the column of ids with --customer."
+        )
+    return (
+        f"`{repeated.column}` has nearly a value of its own for each row, and {count(repeated.rows)} rows repeat one. If it names the "
+        f"customer, say --customer '{repeated.column}': a customer who stands there twice counts twice."
+    )
 
 
 def _amount(d: ExperimentFigures, amount: OpenRange, *, sign: bool = False) -> str:

@@ -63,7 +63,12 @@ def analyse(
     ],
     *,
     treatment: Annotated[str, typer.Option(metavar="COL", help="Column of the arm.")],
-    outcome: Annotated[str, typer.Option(metavar="COL", help="Column of the outcome, 0 or 1 for every customer.")],
+    outcome: Annotated[
+        str,
+        typer.Option(
+            metavar="COL|SQL", help="Column of the outcome, 0 or 1 for every customer, or SQL such as 'spent > 0'."
+        ),
+    ],
     control: Annotated[
         str | None, typer.Option(metavar="VALUE", help="Value of --treatment for those left alone.")
     ] = None,

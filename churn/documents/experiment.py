@@ -42,13 +42,31 @@ class ExperimentTerms(Document):
     options: dict[str, JsonValue]  # free: the readers know them, and refuse the rest in their own words
 
 
+class RespeltArm(Document):
+    """An arm that some rows write with other capitals or blanks."""
+
+    written: str
+    taken_for: str
+    rows: int
+
+
+class RepeatedRows(Document):
+    """Rows that may be a customer's second one: `column` has nearly a value of its own for each row, None for all columns alike."""
+
+    column: str | None
+    rows: int
+
+
 class ExperimentCounts(Document):
-    """Rows of the file: compared, of other arms, and of no arm."""
+    """Rows of the file: compared, of other arms, and of no arm. `repeated`: None where nothing hints at it, or ids were named."""
 
     rows: int
     compared: int
     other_arms: int
     no_arm: int
+    names_of_others: tuple[str, ...] = ()  # the most frequent
+    respelt: tuple[RespeltArm, ...] = ()
+    repeated: RepeatedRows | None = None
 
 
 class ExperimentArm(Document):

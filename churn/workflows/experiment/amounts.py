@@ -47,6 +47,20 @@ def columns_read(rows: pl.DataFrame, amount: Amount, file: str, option: str) -> 
     return frozenset({amount}) if is_column(rows, amount, file) else _term(rows, amount, file, option).features
 
 
+def with_outcome(rows: pl.DataFrame, outcome: str, file: str) -> tuple[pl.DataFrame, frozenset[str]]:
+    """Return `rows` with a column of the outcome, and the columns that SQL such as `spent > 0` computes it from.
+
+    Raises ConfigError for what is no column and no condition.
+    """
+    import polars as pl
+
+    if is_column(rows, outcome, file):
+        return rows, frozenset()
+    term = _term(rows, outcome, file, "outcome")
+    given = _evaluated(rows, term, "outcome", may_be_condition=True)
+    return rows.with_columns(given.cast(pl.Int64).alias(outcome)), term.features
+
+
 def is_column(rows: pl.DataFrame, amount: str, file: str) -> bool:
     """Return whether an amount is a column's name, not SQL. Raises ConfigError for a bare name that no column has."""
     if amount not in rows.columns and _NAME.fullmatch(amount):
@@ -101,8 +115,10 @@ def _term(rows: pl.DataFrame, amount: str, file: str, option: str) -> Filter:
     return term_value(amount, rows.columns, where=f"--{option}, {file}", noun="column")
 
 
-def _evaluated(rows: pl.DataFrame, term: Filter, option: str) -> pl.Series:
-    """Return what SQL gives for each row. Raises ConfigError where it gives no numbers."""
+def _evaluated(rows: pl.DataFrame, term: Filter, option: str, *, may_be_condition: bool = False) -> pl.Series:
+    """Return what SQL gives for each row. Raises ConfigError where it gives no numbers, or no condition where it may be one."""
+    import polars as pl
+
     read = rows.with_row_index(_ROW).select(_ROW, *sorted(term.features))
     try:
         with open_warehouse(None, holder="churn") as warehouse:
@@ -114,7 +130,8 @@ def _evaluated(rows: pl.DataFrame, term: Filter, option: str) -> pl.Series:
             where=f"--{option}",
             remedy="Compute with numbers, and compare texts with texts in quotes.",
         ) from error
-    if not (given.dtype.is_numeric() or given.null_count() == rows.height):
+    is_fine = given.dtype.is_numeric() or (may_be_condition and given.dtype == pl.Boolean)
+    if not (is_fine or given.null_count() == rows.height):
         raise ConfigError(
             f"the amount is {str(given.dtype).lower()}, not a number",
             where=f"--{option}",

@@ -19,7 +19,17 @@ from churn.modeling.uplift.policy import Prices
 from churn.warehouse import FeatureDoc
 from churn.warehouse.loading.casts import NO_WORDS, YES_WORDS
 from churn.warehouse.reading.flat_file import read_flat_file
-from churn.workflows.experiment.amounts import Amount, amounts, columns_read, costs, is_column, require_column
+from churn.workflows.experiment.amounts import (
+    Amount,
+    amounts,
+    columns_read,
+    costs,
+    is_column,
+    require_column,
+    with_outcome,
+)
+from churn.workflows.experiment.arms import plain, plain_value, tell_arms
+from churn.workflows.experiment.repeats import find_repeats
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,7 +48,7 @@ _OURS: Final = frozenset({"customer_id", "is_treated", "is_retained"})
 
 @dataclass(frozen=True)
 class ExperimentFile:
-    """Where an experiment lies and what its columns mean; see `ExperimentTerms`.
+    """Where an experiment lies and what its columns mean; see `ExperimentTerms`. `outcome` is a column, or SQL such as `spent > 0`.
 
     `is_unwanted`: None where nobody said; a column that sounds like churn is then refused. `treated` may be left out where
     the column holds two values, or `control` where it holds 0 and 1.
@@ -105,15 +115,14 @@ def read_experiment(experiment: ExperimentFile) -> ExperimentRows:
     columns_of_amounts = {
         amount for amount in named.values() if isinstance(amount, str) and is_column(rows, amount, experiment.file_name)
     }
-    taken = {experiment.treatment, experiment.outcome, *experiment.exclude, *columns_of_amounts}
+    rows, computed_from = with_outcome(rows, experiment.outcome, experiment.file_name)
+    taken = {experiment.treatment, experiment.outcome, *computed_from, *experiment.exclude, *columns_of_amounts}
     for name in sorted(taken | ({customer} if customer else set())):
         require_column(rows, name, experiment.file_name)
-    treated, control = _arms(rows, experiment)
+    arms_told = tell_arms(rows[experiment.treatment], experiment.treated, experiment.control)
+    treated, control = arms_told.treated, arms_told.control
     is_unwanted = _direction(experiment)
-    arm = _plain(pl.col(experiment.treatment))
-    arms = rows.select(
-        is_treated=pl.when(arm == _plain_value(treated)).then(True).when(arm == _plain_value(control)).then(False)  # noqa: FBT003  # polars' literals
-    )["is_treated"]
+    arms = arms_told.is_treated
     no_arm = rows[experiment.treatment].null_count()
     kept = rows.filter(arms.is_not_null())
     happened = _outcome(kept, arms.drop_nulls(), experiment)
@@ -148,7 +157,15 @@ def read_experiment(experiment: ExperimentFile) -> ExperimentRows:
         options=dict(experiment.options),
     )
     counts = ExperimentCounts(
-        rows=rows.height, compared=frame.height, other_arms=rows.height - frame.height - no_arm, no_arm=no_arm
+        rows=rows.height,
+        compared=frame.height,
+        other_arms=rows.height - frame.height - no_arm,
+        no_arm=no_arm,
+        names_of_others=arms_told.others,
+        respelt=arms_told.respelt,
+        repeated=None
+        if customer
+        else find_repeats(rows.select(name for name in rows.columns if name != experiment.treatment)),
     )
     features = tuple(FeatureDoc(name, "file", f"Column {name} of {experiment.file_name}.") for name in names)
     return ExperimentRows(
@@ -203,64 +220,6 @@ def _direction(experiment: ExperimentFile) -> bool:
     return False
 
 
-def _plain(column: pl.Expr) -> pl.Expr:
-    """Return values as text of one form, so that 1, 1.0 and "1" are the same arm."""
-    import polars as pl
-
-    text = column.cast(pl.String).str.strip_chars()
-    number = text.cast(pl.Float64, strict=False)
-    is_whole = number.is_not_null() & number.is_finite() & (number == number.round(0))
-    return pl.when(is_whole).then(number.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(text)
-
-
-def _plain_value(value: str) -> str:
-    import polars as pl
-
-    return str(pl.DataFrame({"value": [value]}).select(_plain(pl.col("value"))).item())
-
-
-def _arms(rows: pl.DataFrame, experiment: ExperimentFile) -> tuple[str, str]:
-    """Return the two values to compare, as they stand in the column."""
-    import polars as pl
-
-    values = sorted(
-        rows.select(_plain(pl.col(experiment.treatment)))[experiment.treatment].drop_nulls().unique().to_list()
-    )
-    treated, control = (_of_column(value, values) for value in (experiment.treated, experiment.control))
-    is_told = treated is not None or control is not None
-    if not is_told and set(values) in ({"0", "1"}, {"false", "true"}):
-        control, treated = values
-    elif len(values) == 2 and treated in values and control is None:
-        control = next(value for value in values if value != treated)
-    elif len(values) == 2 and control in values and treated is None:
-        treated = next(value for value in values if value != control)
-    arms = (("--treated", treated), ("--control", control))
-    shown = ", ".join(f"`{value}`" for value in values[:8]) + (", ..." if len(values) > 8 else "")
-    remedy = f"It holds {shown}: name two with --treated and --control."
-    for option, value in arms:  # a name that is wrong explains why the other arm is not known
-        if value is not None and value not in values:
-            raise ConfigError(f"`{experiment.treatment}` has no value `{value}`", where=option, remedy=remedy)
-    for option, value in arms:
-        if value is None:
-            what = f"it is not said which arm of `{experiment.treatment}` this is"
-            raise ConfigError(what, where=option, remedy=remedy)
-    if treated == control:
-        raise ConfigError(f"--treated and --control are the same arm, `{control}`", where="--control", remedy=remedy)
-    assert treated is not None
-    assert control is not None
-    return treated, control
-
-
-def _of_column(value: str | None, values: list[str]) -> str | None:
-    """Return how the column writes `value`: 1 stands for true in a column of true and false."""
-    if value is None:
-        return None
-    plain = _plain_value(value)
-    if plain not in values and set(values) <= {"true", "false"}:
-        return {"1": "true", "0": "false", "True": "true", "False": "false"}.get(plain, plain)
-    return plain
-
-
 def _outcome(kept: pl.DataFrame, arms: pl.Series, experiment: ExperimentFile) -> pl.Series:
     """Return whether the outcome happened, of each compared row."""
     import polars as pl
@@ -273,13 +232,16 @@ def _outcome(kept: pl.DataFrame, arms: pl.Series, experiment: ExperimentFile) ->
             where=experiment.file_name,
             remedy="Write 0 where nothing happened; leaving customers out would compare those who could be followed.",
         )
-    plain = kept.select(_plain(pl.col(experiment.outcome)).str.to_lowercase().alias("plain"))["plain"]
+    plain_words = kept.select(plain(pl.col(experiment.outcome)).str.to_lowercase().alias("word"))["word"]
     codes = _codes(experiment)
-    words = sorted(plain.unique().to_list())
+    words = sorted(plain_words.unique().to_list())
     strange = [word for word in words if word not in codes]
     if strange:
         if outcome.dtype.is_numeric():
-            remedy = f"Name the column that says whether it happened, and give the amounts with --value {experiment.outcome}."
+            remedy = (
+                f'Say when it happened, such as --outcome "{experiment.outcome} > 0", and give the amounts with --value '
+                f"{experiment.outcome}."
+            )
         elif len(words) == 2:
             remedy = (
                 "Say what its words mean, such as --option "
@@ -290,7 +252,7 @@ def _outcome(kept: pl.DataFrame, arms: pl.Series, experiment: ExperimentFile) ->
         raise ContractBroken(
             f"`{experiment.outcome}` holds {strange[0]!r}, not 0 and 1", where=experiment.file_name, remedy=remedy
         )
-    return plain.replace_strict(codes, return_dtype=pl.Boolean)
+    return plain_words.replace_strict(codes, return_dtype=pl.Boolean)
 
 
 def _codes(experiment: ExperimentFile) -> dict[str, bool]:
@@ -304,7 +266,7 @@ def _codes(experiment: ExperimentFile) -> dict[str, bool]:
             remedy=f'Write codes={{ "{experiment.outcome}" = {{ won = true, lost = false }} }}.',
         )
     if of_column:
-        return {_plain_value(word).lower(): bool(meaning) for word, meaning in of_column.items()}
+        return {plain_value(word).lower(): bool(meaning) for word, meaning in of_column.items()}
     return dict.fromkeys(YES_WORDS, True) | dict.fromkeys(NO_WORDS, False)
 
 

@@ -435,3 +435,17 @@ def test_stores_assigned_as_a_whole_are_judged_as_stores(context, tmp_path) -> N
     assert document.policy("some") is None
     assert "whole groups were assigned" in document.words.notes[0]
     assert [column.is_whole for column in document.imbalances] == [True]
+
+
+def test_an_outcome_may_be_a_condition_on_what_was_spent(tmp_path) -> None:
+    path = tmp_path / "a.csv"
+    spent = [0.0, 12.5, 0.0, 7.0] * 20
+    pl.DataFrame({"arm": ["mail", "none"] * 40, "spent": spent, "age": list(range(80))}).write_csv(path)
+    rows = read_experiment(ExperimentFile(path, "arm", "spent > 0", control="none", value="spent"))
+    assert rows.happened.tolist() == [float(amount > 0) for amount in spent]
+    assert rows.prices.value.tolist() == spent
+    assert {feature.name for feature in rows.features} == {"age"}  # what was spent came with the outcome
+    with pytest.raises(ContractBroken, match=re.escape('--outcome "spent > 0"')):
+        read_experiment(ExperimentFile(path, "arm", "spent", control="none", value="spent"))
+    with pytest.raises(ConfigError, match=r"no column `spend`\. Did you mean `spent`"):
+        read_experiment(ExperimentFile(path, "arm", "spend > 0", control="none"))

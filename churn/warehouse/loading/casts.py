@@ -17,7 +17,7 @@ _KEPT_AS_TEXT: Final = {"NULL", '"NULL"', "UUID", "JSON", "BLOB", "BIT"}
 _FLOATS: Final = {"FLOAT", "DOUBLE"}
 _TIMES: Final = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"}
 _EXACT_FLOATS: Final = 1 << 53
-_ROUNDED: Final = "[0-9]([.][0-9]+)?[eE][+][0-9]+"  # 1.23457E+11: a spreadsheet or data frame cut the id's digits off
+_ROUNDED: Final = "[0-9]([.,][0-9]+)?[eE][+][0-9]+"  # 1.23457E+11, also with a comma: a spreadsheet or data frame cut the id's digits off
 _UNSEEN: Final = "[\\s\\x{00A0}\\x{200B}-\\x{200D}\\x{2060}\\x{FEFF}]+"  # blanks and signs without a width
 YES_WORDS: Final = ("true", "t", "yes", "y", "1")
 NO_WORDS: Final = ("false", "f", "no", "n", "0")
@@ -43,7 +43,9 @@ def cast(expression: str, delivered: str, wanted: str, column: str = "", reading
     rules of reading/values.py, never guessed.
     """
     if delivered == "JSON":  # a column of mixed types: its values as text, without the quotes of JSON
-        expression, delivered = f"({expression} ->> '$')", "VARCHAR"
+        is_value = f"json_type({expression}) not in ('OBJECT', 'ARRAY', 'BOOLEAN')"
+        text = f"({expression} ->> '$')"
+        expression, delivered = f"case when {is_value} then {text} end" if column.endswith("_id") else text, "VARCHAR"
     if codes := reading.codes.get(column):
         return _coded(expression, delivered, wanted, codes)
     return _by_type(expression, delivered, wanted, column, reading)

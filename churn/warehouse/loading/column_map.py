@@ -149,11 +149,14 @@ def _missing(table: str, column: str, delivered: Mapping[str, str], where: str) 
         )
     near = difflib.get_close_matches(column.lower(), [name.lower() for name in delivered], n=1, cutoff=0.4)
     guess = theirs(near[0], delivered) if near else "THEIR_COLUMN"
+    lines_above = ""
+    if len(delivered) == 1 or any(re.fullmatch("column[0-9]+", name) for name in delivered):  # a line without names
+        lines_above = " Where lines stand above the header, say how many: options = { skip = 2 }."
     shown = ", ".join(list(delivered)[:20]) + (", ..." if len(delivered) > 20 else "")
     return ContractBroken(
         f"{table} needs a column `{column}`; found {shown}",
         where=where,
-        remedy=f'Say which one it is in churn.toml: [sources.{table}] columns = {{ {column} = "{guess}" }}.',
+        remedy=f'Say which one it is in churn.toml: [sources.{table}] columns = {{ {column} = "{guess}" }}.{lines_above}',
     )
 
 

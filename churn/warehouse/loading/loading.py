@@ -36,6 +36,11 @@ from churn.warehouse.reading.text_types import typed
 from churn.warehouse.reading.values import PLAIN, Reading
 
 _TOTALS = ("total", "totals", "grand total", "subtotal", "sum", "summe", "gesamt", "gesamtsumme", "insgesamt", "somme")
+# Below the rows, or above a second header: when and by what the file was made, how many rows it has.
+_NOTE = (
+    r"^(generated|exported|created|printed|report|page|source|filters?|as of|erstellt|exportiert|stand|seite|quelle)\b.*[0-9:]"
+    r"|^[(]?[0-9]+ (rows?|records?|customers?|zeilen?|datensätze|kunden)\b"
+)
 _WORST_SHARE = 0.5  # of a file's rows rejected: beyond that the file is taken to be something else
 _SHOWN_COLUMNS = 100  # of a rejected row's text
 
@@ -343,15 +348,21 @@ def _refusals(table: Table, columns: Sequence[Selected]) -> list[_Refusal]:
             reason = f"cast(({given[name].sql}) as varchar) || ' is before {earliest} ' || cast(({given[earliest].sql}) as varchar)"
             refusals.append(_Refusal(_is_before(given[name].sql, given[earliest].sql), f"'{name} ' || {reason}"))
     if table.required == ("customer_id",):
-        refusals.append(_of_the_file(given["customer_id"]))
+        others = [column.sql for column in columns if column.name != "customer_id"]
+        refusals.append(_of_the_file(given["customer_id"], others))
     return refusals
 
 
-def _of_the_file(column: Selected) -> _Refusal:
-    """Refuse rows about the file itself, which no missing date tells from customers: its total, its header once more."""
+def _of_the_file(column: Selected, others: Sequence[str]) -> _Refusal:
+    """Refuse rows about the file itself, which no missing date tells from customers: its total, its header once more, a note below."""
     words = ", ".join(literal(word) for word in (*_TOTALS, "customer_id", column.delivered.strip('"').lower()))
-    reason = f"'customer_id: ''' || left({column.sql}, 80) || ''' is a total or a header, no customer'"
-    return _Refusal(f"coalesce(lower({column.sql}) in ({words}), false)", reason)
+    text = f"lower({column.sql})"
+    is_about = f"{text} in ({words}) or regexp_matches({text}, '^({'|'.join(_TOTALS)})\\s*[:=(\\[]')"
+    if others:
+        is_alone = " and ".join(f"{sql} is null" for sql in others)
+        is_about += f" or (regexp_matches({text}, {literal(_NOTE)}) and {is_alone})"
+    reason = f"'customer_id: ''' || left({column.sql}, 80) || ''' is a total, a note or a header, no customer'"
+    return _Refusal(f"coalesce({is_about}, false)", reason)
 
 
 def _refused(table: Table, columns: Sequence[Selected]) -> str:
@@ -426,9 +437,10 @@ def _keep(
 def _refuse_mostly_bad(warehouse: Warehouse, table: Table, loaded: Loaded, load_id: int) -> None:
     if loaded.rejected <= _WORST_SHARE * (loaded.rows + loaded.rejected):
         return
+    # Reasons that differ in the value alone are one reason.
     reason, count = warehouse.rows(
-        "select reason, count(*) from raw.rejected_rows where source = ? and load_id = ? and file = ? and not is_kept"
-        " group by 1 order by 2 desc, 1 limit 1",
+        "select min(reason), count(*) from raw.rejected_rows where source = ? and load_id = ? and file = ? and not is_kept"
+        " group by regexp_replace(reason, '''.*''', '') order by 2 desc, 1 limit 1",
         [table.name, load_id, loaded.file],
     )[0]
     raise ContractBroken(

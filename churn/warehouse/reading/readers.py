@@ -20,6 +20,7 @@ _ENDINGS = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet",
     ".json": "json", ".ndjson": "json", ".jsonl": "json",
 }  # fmt: skip
+_PACKED = (".zip", ".bz2", ".xz", ".7z", ".tar", ".tgz", ".rar", ".br", ".lz4")
 # How values are written; the same in every format that holds text.
 _WRITTEN = {"dateformat", "timestampformat", "decimal_separator", "thousands", "nullstr"}
 _OPTIONS = {
@@ -44,6 +45,9 @@ def format_of(name: str, declared: str | None, *, where: str) -> str:
     if bare.endswith((".xlsx", ".xls", ".ods")):
         what = f"cannot tell the format of {name}, a workbook"
         raise ConfigError(what, where=where, remedy="Save its sheet as CSV.")
+    if bare.endswith(_PACKED):
+        what = f"cannot tell the format of {name}, which is packed"
+        raise ConfigError(what, where=where, remedy="Unpack it; files packed by gz or zst are read as they are.")
     raise ConfigError(
         f"cannot tell the format of {name}",
         where=where,

@@ -67,6 +67,16 @@ def test_one_defect_is_found_and_only_warned_of(check: Check, rule: str, table: 
     assert {one.level for one in found.values()} == {"warn"}
 
 
+@pytest.mark.parametrize("column", ["status", "amount"])
+def test_payments_without_a_column_at_all_are_plausible(check: Check, column: str) -> None:
+    assert check({"payments": company()["payments"].drop(column)}) == {}
+
+
+@pytest.mark.parametrize("column", ["status", "amount"])
+def test_a_payment_without_what_others_say_is_not(check: Check, column: str) -> None:
+    assert check(changed("payments", column, None))["payments_are_plausible"].defect_count == 1
+
+
 def test_every_rule_says_what_to_do(check: Check) -> None:
     found = check(changed("payments", "status", "maybe"))["payments_are_plausible"]
     assert found.remedy.startswith("Translate the words of the status")

@@ -296,3 +296,51 @@ def test_floats_of_a_data_frame_are_whole_ids_and_nan_is_missing(
     pl.DataFrame(frame).write_parquet(tmp_path / "s.parquet")
     assert load("sessions", "s.parquet").rejected == 1
     assert warehouse.rows("select customer_id from raw.sessions order by 1") == [("17",), ("18",)]
+
+
+def test_an_id_that_a_spreadsheet_cut_off_is_refused_with_a_comma_too(
+    warehouse: Warehouse, load: Load, put: Put
+) -> None:
+    put("e.csv", "customer_id;contacted_at\n1,23E+11;2026-02-01\n1.23E+11;2026-02-01\n17;2026-02-01\n18;2026-02-01\n")
+    assert load("contacts", "e.csv").rejected == 2
+    assert warehouse.rows("select customer_id from raw.contacts order by 1") == [("17",), ("18",)]
+
+
+def test_an_object_and_a_truth_are_no_ids(warehouse: Warehouse, load: Load, put: Put) -> None:
+    rows = ('"a"', '{"id": 1}', "true", "17", "[3]", "18", "19")
+    put("c.jsonl", "".join(f'{{"customer_id": {value}, "contacted_at": "2026-02-01"}}\n' for value in rows))
+    assert load("contacts", "c.jsonl").rejected == 3
+    assert warehouse.rows("select customer_id from raw.contacts order by 1") == [("17",), ("18",), ("19",), ("a",)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Total: 2,",
+        "Total (2),",
+        "Summe = 2,x",
+        "Generated 2026-03-01 by CRM,",
+        "2 rows,",
+        "Stand: 1. März 2026,",
+        "Page 1 of 1,",
+    ],
+)
+def test_a_line_about_the_file_is_no_customer(warehouse: Warehouse, load: Load, put: Put, line: str) -> None:
+    put("c.csv", f"customer_id,city\nTotal Energies,Paris\nReport Ltd,\n{line}\n")
+    assert load("customers", "c.csv").rejected == 1
+    assert warehouse.rows("select customer_id from raw.customers order by 1") == [("Report Ltd",), ("Total Energies",)]
+
+
+def test_the_most_common_reason_counts_what_differs_in_the_value_alone(load: Load, put: Put) -> None:
+    days = "".join(f"{n},17,{45290 + n},5\n" for n in range(5))
+    put("p.csv", f"payment_id,customer_id,attempted_at,amount\n{days}5,17,,5\n")
+    with pytest.raises(ContractBroken, match=r"\(5 times\): attempted_at: '4529"):
+        load("payments", "p.csv")
+
+
+def test_lines_above_the_header_are_named_by_their_option(load: Load, put: Put) -> None:
+    for above in ("Payments\n\n", ",,Money,\n"):
+        put("p.csv", f"{above}payment_id,customer_id,attempted_at,amount\n1,17,2026-02-01,5\n")
+        with pytest.raises(ContractBroken, match="needs a column") as caught:
+            load("payments", "p.csv")
+        assert "options = { skip = 2 }" in str(caught.value.remedy)

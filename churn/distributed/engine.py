@@ -62,12 +62,12 @@ class SparkEngine:
         *,
         data_cutoff: datetime,
         wanted: Sequence[str] = (),
-        share: float = 1.0,
+        shares: Mapping[date, float] = {},
         progress: Progress = SILENT,
     ) -> None:
         """Build as `dataset.build_snapshots`: what only the whole can tell is settled here, then each bucket is built alone."""
         self._build(
-            warehouse, models, policy, dates, None, cutoff=data_cutoff, wanted=wanted, share=share, progress=progress
+            warehouse, models, policy, dates, None, cutoff=data_cutoff, wanted=wanted, shares=shares, progress=progress
         )
 
     def count_snapshots(
@@ -84,7 +84,7 @@ class SparkEngine:
     ) -> pl.DataFrame:
         """Build, and let each task count what it built."""
         counted = self._build(
-            warehouse, models, policy, dates, counting, cutoff=data_cutoff, wanted=wanted, share=1.0, progress=progress
+            warehouse, models, policy, dates, counting, cutoff=data_cutoff, wanted=wanted, shares={}, progress=progress
         )
         assert counted is not None, "what was to be counted was not"
         return counted
@@ -99,10 +99,10 @@ class SparkEngine:
         *,
         cutoff: datetime,
         wanted: Sequence[str],
-        share: float,
+        shares: Mapping[date, float],
         progress: Progress,
     ) -> pl.DataFrame | None:
-        tables = prepare_build(warehouse, models, policy, dates, data_cutoff=cutoff, wanted=wanted, share=share)
+        tables = prepare_build(warehouse, models, policy, dates, data_cutoff=cutoff, wanted=wanted, shares=shares)
         plan = plan_build(models, tables)
         build(warehouse, models, schemas=("totals",), names=tables, progress=progress)
         seen = seen_months(warehouse, models, plan.cut, plan.built)

@@ -45,6 +45,7 @@ __all__ = [
     "labelled_span",
     "scoring_set",
     "scoring_slices",
+    "share_built",
     "share_within",
     "times_to_loss",
     "training_dates",
@@ -104,17 +105,17 @@ def build_snapshots(
     *,
     data_cutoff: datetime,
     wanted: Sequence[str] = (),
-    share: float = 1.0,
+    shares: Mapping[date, float] = {},
     progress: Progress = SILENT,
 ) -> None:
     """Build every table of `snapshots` and `features` for `dates`; labels are judged by what is known at `data_cutoff`.
 
-    `wanted` are the features that a model was trained on. Of the customers `share` are taken, chosen by a hash of their
-    id. Feature groups whose facts are all absent are left out, and so are labels where no window has closed. Raises
+    `wanted` are the features that a model was trained on. `shares` says of which dates not all customers are taken, but
+    a share, chosen by a hash of their id: the same ones wherever it is the same. Feature groups whose facts are all absent are left out, and so are labels where no window has closed. Raises
     ConfigError for SQL that does not run, FutureLeak for a feature file that never asks when facts were known, and
     ContractBroken for a feature table that does not have exactly one row per spine row.
     """
-    tables = prepare_build(warehouse, models, policy, dates, data_cutoff=data_cutoff, wanted=wanted, share=share)
+    tables = prepare_build(warehouse, models, policy, dates, data_cutoff=data_cutoff, wanted=wanted, shares=shares)
     with warehouse.transaction():
         drop_built(warehouse, models)
     build_tables(warehouse, models, tables, schemas=SCHEMAS, progress=progress)
@@ -128,7 +129,7 @@ def prepare_build(
     *,
     data_cutoff: datetime,
     wanted: Sequence[str] = (),
-    share: float = 1.0,
+    shares: Mapping[date, float] = {},
 ) -> tuple[str, ...]:
     """Write what the models of `snapshots` and `features` read, and return which of their tables are to be built.
 
@@ -137,7 +138,7 @@ def prepare_build(
     if not dates:
         raise DataError("no snapshot date was given", where="snapshots.dates")
     check_time(models)
-    write_policy(warehouse, policy, dates, data_cutoff, share=share)
+    write_policy(warehouse, policy, dates, data_cutoff, shares=shares)
     own = write_own_columns(warehouse, own_columns(warehouse, models, policy.static, dates, wanted))
     groups = [
         name
@@ -168,6 +169,11 @@ def share_within(
     return min(1.0, most_rows / max(rows, 1))
 
 
+def share_built(warehouse: Warehouse) -> float:
+    """Return the smallest share of the customers that was taken of any date built last."""
+    return float((warehouse.rows("select min(customers_until) from snapshots.dates")[0][0] + 1) / _HASHES)
+
+
 def drop_built(warehouse: Warehouse, models: Mapping[str, SqlModel]) -> None:
     """Drop the features and labels of an earlier build, of which nothing may linger."""
     warehouse.execute("create schema if not exists features")
@@ -190,9 +196,14 @@ def build_tables(
 
 
 def write_policy(
-    warehouse: Warehouse, policy: SnapshotPolicy, dates: Sequence[date], cutoff: datetime, *, share: float = 1.0
+    warehouse: Warehouse,
+    policy: SnapshotPolicy,
+    dates: Sequence[date],
+    cutoff: datetime,
+    *,
+    shares: Mapping[date, float] = {},
 ) -> None:
-    """Write the two tables that every snapshot model reads: the policy with the share of customers, and the calendar of `dates`."""
+    """Write the two tables that every snapshot model reads: the policy, and the calendar of `dates` with their `shares` of customers."""
     import polars as pl
 
     names = (
@@ -215,6 +226,10 @@ def write_policy(
             "label_start_at": pl.Series([start for start, _ in windows], dtype=instant),
             "label_end_at": pl.Series([end for _, end in windows], dtype=instant),
             "matures_at": pl.Series([policy.matures_at(day) for day in days], dtype=instant),
+            # Taken are customers whose hash is at most this.
+            "customers_until": pl.Series(
+                [max(round(shares.get(day, 1.0) * _HASHES), 1) - 1 for day in days], dtype=pl.UInt64
+            ),
         }
     )
     written = pl.DataFrame(
@@ -222,8 +237,6 @@ def write_policy(
             **{name: [value] for name, value in values.items()},
             "excluded_plans": pl.Series([list(policy.excluded_plans)], dtype=pl.List(pl.String)),
             "excludes_free": [policy.excludes_free],
-            # Taken are customers whose hash is at most this.
-            "customers_until": pl.Series([max(round(share * _HASHES), 1) - 1], dtype=pl.UInt64),
             "data_cutoff_at": pl.Series([cutoff], dtype=instant),
             "told_until_at": pl.Series([final_until(warehouse, policy, cutoff)], dtype=instant),
         }
@@ -291,7 +304,7 @@ def training_set(warehouse: Warehouse, models: Mapping[str, SqlModel], policy: S
         _counts(warehouse),
         own_columns(warehouse, models, policy.static, _dates(warehouse)),
         times_to_loss(warehouse),
-        (warehouse.rows("select customers_until from snapshots.policy")[0][0] + 1) / _HASHES,
+        share_built(warehouse),
     )
 
 

@@ -66,7 +66,7 @@ class Engine(Protocol):
         *,
         data_cutoff: datetime,
         wanted: Sequence[str] = (),
-        share: float = 1.0,
+        shares: Mapping[date, float] = {},
         progress: Progress = SILENT,
     ) -> None:
         """Leave in `warehouse` what `dataset.build_snapshots` would. Raises as it does."""
@@ -107,12 +107,12 @@ class Embedded:
         *,
         data_cutoff: datetime,
         wanted: Sequence[str] = (),
-        share: float = 1.0,
+        shares: Mapping[date, float] = {},
         progress: Progress = SILENT,
     ) -> None:
         """Build as `dataset.build_snapshots`."""
         build_snapshots(
-            warehouse, models, policy, dates, data_cutoff=data_cutoff, wanted=wanted, share=share, progress=progress
+            warehouse, models, policy, dates, data_cutoff=data_cutoff, wanted=wanted, shares=shares, progress=progress
         )
 
     def count_snapshots(

@@ -8,7 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from churn.snapshots.columns import FeatureColumn, feature_columns, quoted
-from churn.snapshots.dataset import TrainingSet
+from churn.snapshots.dataset import TrainingSet, share_built
 from churn.snapshots.policy import SnapshotPolicy
 from churn.snapshots.treatments import mark_assigned
 from churn.warehouse import FeatureDoc, SqlModel, Warehouse
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-MOST_ROWS = 3_000_000  # of earlier dates; more say no more, and their codes would not fit a small machine
 _ROWS = "explored_rows"
 
 
@@ -27,8 +26,8 @@ class Observations:
     """One row per customer and date, arrays of shape (rows,).
 
     `date_index` points into `dates`; `churned` is 1, 0, or -1 where it is not known (yet); `is_involuntary` marks losses
-    to a failed payment; `half` splits customers in two by a hash. `sampled` is the share of customers read of earlier
-    dates, the newest date is always whole.
+    to a failed payment; `half` splits customers in two by a hash. `sampled` is the share of customers built of earlier
+    dates; the newest date is whole.
     """
 
     dates: tuple[date, ...]
@@ -46,15 +45,11 @@ class Observations:
         return int(self.date_index.size)
 
 
-def read_observations(
-    warehouse: Warehouse, policy: SnapshotPolicy, *, assigned: pl.DataFrame, most_rows: int = MOST_ROWS
-) -> Observations:
+def read_observations(warehouse: Warehouse, policy: SnapshotPolicy, *, assigned: pl.DataFrame) -> Observations:
     """Return the rows of the snapshots built last; `assigned` as in treatments.mark_assigned. Keeps them for `groups`."""
     import numpy as np
     import polars as pl
 
-    total, newest = warehouse.rows("select count(*), max(snapshot_date) from snapshots.spine")[0]
-    step = max(1, -(-int(total) // most_rows))
     has_labels = warehouse.has_table("snapshots.labels")
     labels = (
         "left join snapshots.labels as l on s.customer_id = l.customer_id and s.snapshot_date = l.snapshot_date "
@@ -79,8 +74,7 @@ def read_observations(
         + " from snapshots.spine as s inner join snapshots.customer_value as v "
         "on s.customer_id = v.customer_id and s.snapshot_date = v.snapshot_date "
         + (labels if has_labels else "")
-        + f" where s.snapshot_date = ? or hash(s.customer_id, 1) % {step} = 0) order by row",
-        [newest],
+        + ") order by row"
     )
     frame = warehouse.frame(f"select * exclude (customer_id) from {_ROWS} order by row")
     days = sorted(frame["snapshot_date"].unique().to_list())
@@ -100,7 +94,7 @@ def read_observations(
         is_treated=is_treated,
         fee=frame["fee"].cast(pl.Float64).fill_null(0.0).to_numpy(),
         half=frame["half"].to_numpy(),
-        sampled=1.0 / step,
+        sampled=share_built(warehouse),
     )
 
 

@@ -19,9 +19,8 @@ with recent as (
             cast(f.occurred_at as date) = d.day
             and f.available_at < d.snapshot_date
             and coalesce(f.superseded_at >= d.snapshot_date, true)
-    where
-        f.occurred_at >= (select min(day) from snapshots.recent_days)
-        and hash(f.customer_id, 1) <= (select customers_until from snapshots.policy)
+            and hash(f.customer_id, 1) <= d.customers_until
+    where f.occurred_at >= (select min(day) from snapshots.recent_days)
     group by f.customer_id, d.snapshot_date, f.event_type
 ),
 

@@ -18,8 +18,10 @@ with known as (
         min(f.end_reason) filter (where f.event_type = 'ended') as end_reason
     from snapshots.subscription_versions as f
     inner join snapshots.dates as d
-        on f.known_at < d.snapshot_date and coalesce(f.superseded_at >= d.snapshot_date, true)
-    where hash(f.customer_id, 1) <= (select customers_until from snapshots.policy)
+        on
+            f.known_at < d.snapshot_date
+            and coalesce(f.superseded_at >= d.snapshot_date, true)
+            and hash(f.customer_id, 1) <= d.customers_until
     group by f.customer_id, d.snapshot_date, f.subscription_id
 )
 

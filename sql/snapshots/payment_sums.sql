@@ -20,9 +20,8 @@ with attempts as (
             cast(f.occurred_at as date) = d.day
             and f.available_at < d.snapshot_date
             and coalesce(f.superseded_at >= d.snapshot_date, true)
-    where
-        f.occurred_at >= (select min(day) from snapshots.recent_days)
-        and hash(f.customer_id, 1) <= (select customers_until from snapshots.policy)
+            and hash(f.customer_id, 1) <= d.customers_until
+    where f.occurred_at >= (select min(day) from snapshots.recent_days)
 )
 
 select

@@ -3,18 +3,19 @@
 -- equality join, so a fact of the snapshot day or later can never enter.
 
 with counted as (
-    select d.snapshot_date, n.days_ago
+    select d.snapshot_date, d.customers_until, n.days_ago
     from snapshots.dates as d
     cross join (select unnest(generate_series(1, 90)) as days_ago) as n
 ),
 
 dated as (
-    select snapshot_date, days_ago, cast(snapshot_date - cast(days_ago as integer) as date) as day
+    select snapshot_date, customers_until, days_ago, cast(snapshot_date - cast(days_ago as integer) as date) as day
     from counted
 )
 
 select
     snapshot_date,  -- The date of the snapshot.
+    customers_until,  -- Customers count whose hash is at most this.
     day,  -- A day before it.
     cast(days_ago as integer) as days_ago,  -- 1 for the day just before.
     -- Weights of decayed counts, in decimals so that sums do not depend on their order.

@@ -30,9 +30,8 @@ inner join snapshots.recent_days as d
         cast(f.occurred_at as date) = d.day
         and f.available_at < d.snapshot_date
         and coalesce(f.superseded_at >= d.snapshot_date, true)
+        and hash(f.customer_id, 1) <= d.customers_until
 inner join snapshots.clock_hours as h on extract(hour from f.occurred_at) = h.hour
-where
-    -- The join says it too; said here, old blocks of the table are never read.
-    f.occurred_at >= (select min(day) from snapshots.recent_days)
-    and hash(f.customer_id, 1) <= (select customers_until from snapshots.policy)
+-- The join says it too; said here, old blocks of the table are never read.
+where f.occurred_at >= (select min(day) from snapshots.recent_days)
 group by f.customer_id, d.snapshot_date

@@ -1,6 +1,6 @@
 -- Grain: one row per customer and snapshot date.
 -- Purpose: the population, those active at the date as known at the date; every feature table has exactly these rows. Where
--- a build takes a share of the customers, a hash of their id chooses them: the same ones on every date.
+-- a build takes a share of the customers, a hash of their id chooses them: the same ones wherever the share is the same.
 
 with subscribed as (
     select s.customer_id, s.snapshot_date
@@ -90,4 +90,6 @@ select distinct
     a.customer_id,  -- The customer.
     a.snapshot_date  -- Only facts from before the beginning of this day (midnight UTC) count.
 from active as a
-where a.customer_id is not null and hash(a.customer_id, 1) <= (select customers_until from snapshots.policy)
+inner join snapshots.dates as d
+    on a.snapshot_date = d.snapshot_date and hash(a.customer_id, 1) <= d.customers_until
+where a.customer_id is not null

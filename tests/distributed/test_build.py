@@ -99,7 +99,7 @@ def build_in_buckets(
     share: float,
 ) -> pl.DataFrame:
     """Do what the engine does, task by task in this process; return what was counted."""
-    tables = prepare_build(warehouse, models, policy, DATES, data_cutoff=FAR, share=share)
+    tables = prepare_build(warehouse, models, policy, DATES, data_cutoff=FAR, shares=dict.fromkeys(DATES[1:], share))
     plan = plan_build(models, tables)
     build(warehouse, models, schemas=("totals",), names=tables)
     seen = seen_months(warehouse, models, plan.cut, plan.built)
@@ -146,7 +146,7 @@ def test_tables_built_by_bucket_are_those_of_the_whole(
         for warehouse in (whole, cut):
             if world is town:
                 goes_on(warehouse, FAR)
-        build_snapshots(whole, models, policy, DATES, data_cutoff=FAR, share=share)
+        build_snapshots(whole, models, policy, DATES, data_cutoff=FAR, shares=dict.fromkeys(DATES[1:], share))
         counting = counting_of(whole, models)
         counted = build_in_buckets(cut, models, policy, tmp_path, buckets, counting, share)
         expected = added([counting(whole, models)])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 
+import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 from churn.snapshots.dataset import TrainingSet, build_snapshots, share_within, training_set
+from churn.snapshots.observations import read_observations
 from churn.snapshots.policy import SnapshotPolicy
 from tests.worlds import FAR, World, goes_on, shipped_models
 
@@ -42,7 +44,7 @@ def built(policy: SnapshotPolicy, share: float) -> TrainingSet:
     with company().warehouse() as warehouse:
         goes_on(warehouse, FAR)
         models = shipped_models()
-        build_snapshots(warehouse, models, policy, DAYS, data_cutoff=FAR, share=share)
+        build_snapshots(warehouse, models, policy, DAYS, data_cutoff=FAR, shares=dict.fromkeys(DAYS, share))
         return training_set(warehouse, models, policy)
 
 
@@ -63,6 +65,20 @@ def test_who_is_taken_is_as_in_the_whole_and_taken_on_every_date(policy: Snapsho
 def test_a_smaller_share_is_of_those_in_a_larger_one() -> None:
     small, large = (set(built(POLICIES[0], share).frame["customer_id"]) for share in (0.1, 0.5))
     assert small < large
+
+
+def test_exploration_reads_the_newest_date_whole_and_says_what_share_it_reads_of_earlier_ones() -> None:
+    nobody = pl.DataFrame(schema={"customer_id": pl.String, "snapshot_date": pl.Date})
+    with company().warehouse() as warehouse:
+        shares = dict.fromkeys(DAYS[:-1], 0.25)
+        build_snapshots(warehouse, shipped_models(), POLICIES[0], DAYS, data_cutoff=FAR, shares=shares)
+        found = read_observations(warehouse, POLICIES[0], assigned=nobody)
+        spine = dict(warehouse.rows("select snapshot_date, count(*) from snapshots.spine group by 1"))
+    assert found.sampled == pytest.approx(0.25)
+    assert np.bincount(found.date_index).tolist() == [spine[day] for day in DAYS]
+    stayed = sum(number % 9 != 0 for number in range(CUSTOMERS))
+    assert spine[DAYS[-1]] == stayed
+    assert all(0.15 * CUSTOMERS < spine[day] < 0.35 * CUSTOMERS for day in DAYS[:-1])
 
 
 @pytest.mark.parametrize(("most_rows", "share"), [(10_000, 1.0), (3 * CUSTOMERS, 1.0), (300, 0.25)])

@@ -20,7 +20,7 @@ from churn.exploration.table import add_columns, arrange
 from churn.files import WORKBOOK, check_ending, write_text, write_workbook
 from churn.reports.exploration import render_exploration
 from churn.reports.workbooks import exploration_sheets
-from churn.snapshots.dataset import data_cutoff
+from churn.snapshots.dataset import data_cutoff, share_within
 from churn.snapshots.dates import default_snapshot_date, is_flat, training_dates
 from churn.snapshots.observations import groups, read_observations
 from churn.snapshots.policy import SnapshotPolicy
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 
 ENDINGS = (".html", WORKBOOK)
+_MOST_ROWS = 3_000_000  # of earlier dates; more say no more, and their codes would not fit a small machine
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,17 @@ def _built(context: Context, warehouse: Warehouse, on: date | None) -> tuple[dic
         cutoff = min(cutoff, datetime.combine(day, midnight()))
         dates = [known for known in dates if policy.matures_at(known) <= cutoff]
     dates = [known for known in dates if known < day]
+    share = 1.0
+    if dates:
+        share = share_within(warehouse, models, policy, dates, data_cutoff=cutoff, most_rows=_MOST_ROWS)
     context.engine.build_snapshots(
-        warehouse, models, policy, [*dates, day], data_cutoff=cutoff, progress=context.progress
+        warehouse,
+        models,
+        policy,
+        [*dates, day],
+        data_cutoff=cutoff,
+        shares=dict.fromkeys(dates, share),
+        progress=context.progress,
     )
     if not warehouse.rows("select 1 from snapshots.spine where snapshot_date = ? limit 1", [day]):
         raise NotEnoughData(

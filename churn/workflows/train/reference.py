@@ -59,7 +59,7 @@ def _rebuilt(
             dates,
             data_cutoff=as_of,
             wanted=model.feature_names,
-            share=card.customers_share,
+            shares=dict.fromkeys(dates, card.customers_share),
             progress=context.progress,
         )
         return reference_of(training_set(warehouse, models, model.policy), model.feature_names, card)

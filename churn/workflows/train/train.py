@@ -177,7 +177,13 @@ def assemble_training_set(
         warehouse, models, policy, dates, data_cutoff=cutoff, most_rows=settings.training.max_snapshot_rows
     )
     context.engine.build_snapshots(
-        warehouse, models, policy, dates, data_cutoff=cutoff, share=share, progress=context.progress
+        warehouse,
+        models,
+        policy,
+        dates,
+        data_cutoff=cutoff,
+        shares=dict.fromkeys(dates, share),
+        progress=context.progress,
     )
     with context.open_store() as store:
         assigned = store.assignments.customers(arm="treatment")

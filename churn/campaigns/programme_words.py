@@ -97,8 +97,9 @@ def trial_words(trial: OfferOnTrial) -> str:
 
 def harm_reason(off_effect: float, certainty: float, rounds: int) -> str:
     """Return why an offer is taken to do harm."""
+    after = "one measured round" if rounds == 1 else f"{count(rounds)} measured rounds"
     return (
-        f"after {count(rounds)} measured rounds contact is believed to change churn by {-100 * off_effect:+.2f} points on "
+        f"after {after} contact is believed to change churn by {-100 * off_effect:+.2f} points on "
         f"average, and to do harm with {percent(certainty)} certainty."
     )
 

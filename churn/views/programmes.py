@@ -184,7 +184,7 @@ def show_programme(context: Context, name: str) -> ShownProgramme:
         description=known.description if known else None,
         definition=definition,
         error=str(complaints[0].error()) if complaints else None,
-        rounds=tuple(_round(past, state, measured) for past, state in rounds),
+        rounds=tuple(_round(past, state, measured if state == "approved" else {}) for past, state in rounds),
         newest=rounds[0][0].result if rounds else None,
         waiting=next((past.round for past, state in rounds if state == "draft"), None),
         waiting_definition=next((past.definition for past, state in rounds if state == "draft"), None),

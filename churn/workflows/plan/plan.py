@@ -27,7 +27,7 @@ from churn.workflows.plan.pricing import price_campaigns
 from churn.workflows.plan.publish import publish_round, stratum_of
 from churn.workflows.plan.request import PlannedCampaigns, PlanRequest
 from churn.workflows.plan.round_document import PlannedRound, log_of, round_document
-from churn.workflows.plan.rounds import learnt_of, open_round, standing_round, switched_off, without
+from churn.workflows.plan.rounds import basis_of, open_round, standing_round, switched_off, without
 from churn.workflows.plan.scores import read_scores
 from churn.workflows.plan.trials import named_by_file, trials_of
 from churn.workflows.plan.writing import check_ending, write_assignments
@@ -127,7 +127,8 @@ def _plan(context: Context, request: PlanRequest, competition: _Competition) -> 
             allow_uncalibrated=request.allow_uncalibrated,
         )
         inputs = plan_inputs(context, request, definitions)
-        if programme is not None and (same := standing_round(context, programme, scores, inputs)) is not None:
+        basis = "" if programme is None else basis_of(context, definitions, inputs)
+        if programme is not None and (same := standing_round(context, programme, scores, basis)) is not None:
             return _standing(context, same)
         facts = gather_facts(context, warehouse, definitions, scores, is_round=programme is not None)
         priced = price_campaigns(context, warehouse, definitions, scores, facts, despite_harm=request.despite_alarm)
@@ -184,6 +185,7 @@ def _plan(context: Context, request: PlanRequest, competition: _Competition) -> 
                 off,
                 named_by_file(trials, opened),
                 None if budget is None else float(budget),
+                basis,
             )
             return _kept_round(context, planned, _together(run, added))
         if not request.is_dry_run and not standing:
@@ -202,7 +204,7 @@ def _kept_round(context: Context, planned: PlannedRound, assignments: pl.DataFra
             state="draft",
             definition_hash=programme.hash,
             definition=programme,
-            learnt=learnt_of(planned.inputs),
+            learnt=planned.basis,
             planned_at=planned.run.planned_at,
             snapshot_date=planned.run.scores.snapshot_date,
             score_run_id=planned.run.scores.run_id,

@@ -45,6 +45,7 @@ class PlannedRound:
     off: Sequence[SwitchedOff]
     trials: Sequence[OfferOnTrial]
     budget: float | None
+    basis: str  # see `basis_of`
 
     @property
     def offers(self) -> tuple[str, ...]:

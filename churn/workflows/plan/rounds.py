@@ -22,6 +22,7 @@ from churn.workflows.plan.limits import Used
 if TYPE_CHECKING:
     from datetime import date
 
+    from churn.documents.definition import CampaignDefinition
     from churn.documents.plan import PlanInputs
     from churn.store import ProgrammeRound, Store
     from churn.workflows.plan.priced import Priced
@@ -112,24 +113,34 @@ def _used(store: Store, campaigns: Sequence[str]) -> Used:
 
 
 def standing_round(
-    context: Context, programme: ProgrammeDefinition, scores: ScoreList, inputs: Mapping[str, PlanInputs]
+    context: Context, programme: ProgrammeDefinition, scores: ScoreList, basis: str
 ) -> ProgrammeRound | None:
-    """Return the round that was planned of the same scores, definition and learning, if it stands; drafts that lapsed do not."""
+    """Return the round that was planned of the same scores, definition and `basis`, if it stands; drafts that lapsed do not."""
     with context.open_store() as store:
         store.programmes.expire(context.in_company_time().clock())
         rounds = store.programmes.rounds(programme.name, limit=RECENT)
-    learnt = learnt_of(inputs)
     for past in rounds:
         is_same = past.score_run_id == scores.run_id and past.snapshot_date == scores.snapshot_date
-        is_same = is_same and past.definition_hash == programme.hash and past.learnt == learnt
+        is_same = is_same and past.definition_hash == programme.hash and past.learnt == basis
         if is_same and past.state in {"draft", "approved", "rejected"}:
             return past
     return None
 
 
-def learnt_of(inputs: Mapping[str, PlanInputs]) -> str:
-    """Return a digest of what a round depends on besides scores and definition."""
-    parts = [f"{name} {own.learnt} {own.budget} {own.window_days}" for name, own in sorted(inputs.items())]
+def basis_of(context: Context, definitions: Sequence[CampaignDefinition], inputs: Mapping[str, PlanInputs]) -> str:
+    """Return a digest of what a round depends on besides scores and its own definition.
+
+    These are its offers' files, what was learnt of them, open alarms, settings, and what was asked for.
+    """
+    offers = {offer_of_campaign(definition.name) for definition in definitions}
+    with context.open_store() as store:
+        alarms = sorted(alert.subject for alert in store.alerts.open(kind=ALARM))
+    parts = [
+        f"{definition.name} {definition.hash}"
+        for definition in sorted(definitions, key=lambda definition: definition.name)
+    ]
+    parts += [f"{name} {own.model_dump_json()}" for name, own in sorted(inputs.items())]
+    parts += [subject for subject in alarms if offer_of_campaign(subject) in offers]
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
 
 

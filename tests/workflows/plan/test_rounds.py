@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 import numpy as np
 import polars as pl
@@ -12,6 +13,7 @@ import pytest
 from churn.campaigns.measurement_words import ALARM
 from churn.campaigns.programme_words import OFFER_OFF
 from churn.campaigns.random_slice import RANDOM_STRATUM
+from churn.documents.document import Range
 from churn.documents.measurement import OfferLearning
 from churn.errors import CampaignError, ConfigError, NotFound
 from churn.store import open_store
@@ -136,6 +138,45 @@ def test_a_round_on_the_same_scores_stands_and_a_dry_run_keeps_nothing(keep: Tow
     assert again.round == first
     assert again.document.stands_since == keep.now
     assert len(show_programme(keep.context, "keep").rounds) == 1
+
+
+def test_a_draft_is_planned_anew_where_a_file_of_its_offers_the_settings_or_the_wish_changed(keep: Town) -> None:
+    write(keep, PROGRAMME + APPROVAL)
+    first = plan(keep)
+    keep.campaign("mail", MAIL.replace("contact_cost = 1", "contact_cost = 1.5"))
+    second = plan(keep)
+    assert (first.round, second.round) == (1, 2)
+    assert second.offers[1].definition.offer.contact_cost == Decimal("1.5")
+    assert plan(keep).round == 2
+    keep.settings = keep.settings.model_copy(
+        update={"business": keep.settings.business.model_copy(update={"value_months": 7})}
+    )
+    assert plan(keep).round == 3
+    with open_store(keep.settings.database_url) as store:
+        store.alerts.raise_(ALARM, "mail_20260201", "critical", "Contact drives customers away", keep.now)
+    off = plan(keep)
+    assert (off.round, [verdict.offer for verdict in off.switched_off]) == (4, ["mail"])
+    knowingly = plan(keep, despite_alarm=True)
+    assert (knowingly.round, knowingly.switched_off) == (5, ())
+    rounds = show_programme(keep.context, "keep").rounds
+    assert [row.state for row in rounds] == ["draft", *["superseded"] * 4]
+
+
+def test_only_an_approved_round_bears_what_was_measured(keep: Town) -> None:
+    """A draft that was planned anew names the same campaigns as the round that took its place."""
+    write(keep, PROGRAMME + APPROVAL)
+    plan(keep)
+    keep.publish(run_id="r2", order=3)
+    again = plan(keep)
+    approve_round(keep.context, "keep", who="ada")
+    (name, *_) = [arm.campaign for arm in again.arms if arm.contacted and arm.campaign]
+    with open_store(keep.settings.database_url) as store:
+        document = measurement_document(name, net=Range(value=50.0, low=10.0, high=90.0))
+        store.measurements.save(name, [], document, is_mature=True, measured_at=keep.now)
+    approved, superseded = show_programme(keep.context, "keep").rounds
+    assert (approved.state, approved.measured) == ("approved", 1)
+    assert approved.net_profit is not None
+    assert (superseded.state, superseded.measured, superseded.net_profit) == ("superseded", 0, None)
 
 
 def test_the_next_round_leaves_out_those_whose_window_runs_and_counts_the_month(keep: Town) -> None:

@@ -10,6 +10,7 @@ from churn.documents.document import Range
 from churn.documents.measurement import (
     ArmFigures,
     CampaignMoney,
+    EarlierFigures,
     EffectInterval,
     IncentiveBasis,
     Measured,
@@ -110,6 +111,7 @@ def caveats(d: Measured) -> list[str]:
             f"{count(holdout.delivered)} of {count(holdout.assigned)} who should have been left alone were contacted "
             "all the same, which makes the effect look smaller than it is."
         )
+    notes += [_moved(d, earlier) for earlier in (d.earlier,) if earlier is not None]
     if d.status == "measured":
         notes += _thin(d)
     if d.events.before_assignment:
@@ -128,6 +130,16 @@ def caveats(d: Measured) -> list[str]:
         days = " and ".join(str(window) for window in d.windows)
         notes.append(f"The plans of this campaign have windows of {days} days; each customer is judged by their own.")
     return notes
+
+
+def _moved(d: Measured, earlier: EarlierFigures) -> str:
+    """Say what the last measurement said, and that data that came since changed who left."""
+    return (
+        f"Measured on {earlier.measured_at:%Y-%m-%d} it was {_people(earlier.saves)} and "
+        f"{money(earlier.net_profit, d.currency, cents=False)} net: data that came since changed who left "
+        f"({count(earlier.treatment_churned)} then and {count(d.arms.treatment.churned)} now of those contacted, "
+        f"{count(earlier.holdout_churned)} then and {count(d.arms.holdout.churned)} now of those left alone)."
+    )
 
 
 def _thin(d: Measured) -> list[str]:

@@ -258,6 +258,16 @@ class EventCounts(Document):
     after_window: int
 
 
+class EarlierFigures(Document):
+    """What the last mature measurement of the same plans said, where data that came since changed who left."""
+
+    measured_at: datetime
+    treatment_churned: int
+    holdout_churned: int
+    saves: float
+    net_profit: float
+
+
 class MeasurementOrigin(Document):
     """What was measured, when, and on which customers."""
 
@@ -334,11 +344,32 @@ class Measured(MeasuredFigures, MeasurementOrigin):
     """A measurement before it is put into words; `learnt` is None where arms or their parts by cause are not known."""
 
     learnt: OfferLearning | None = Field(None, exclude_if=lambda learning: learning is None)
+    earlier: EarlierFigures | None = Field(None, exclude_if=lambda earlier: earlier is None)
 
     @classmethod
-    def of(cls, origin: MeasurementOrigin, figures: MeasuredFigures, learnt: OfferLearning | None = None) -> Measured:
+    def of(
+        cls,
+        origin: MeasurementOrigin,
+        figures: MeasuredFigures,
+        learnt: OfferLearning | None = None,
+        earlier: EarlierFigures | None = None,
+    ) -> Measured:
         """Return the measurement that `figures` are of what `origin` tells."""
-        return Measured(**dict(origin), **dict(figures), learnt=learnt)
+        return Measured(**dict(origin), **dict(figures), learnt=learnt, earlier=earlier)
+
+    def moved_since(self, last: Measured) -> EarlierFigures | None:
+        """Return what `last` said of the same plans, where other customers are known to have left by now; else None."""
+        then = (last.arms.treatment.churned, last.arms.holdout.churned)
+        now = (self.arms.treatment.churned, self.arms.holdout.churned)
+        if last.earned is None or self.earned is None or then == now:
+            return None
+        return EarlierFigures(
+            measured_at=last.measured_at,
+            treatment_churned=then[0],
+            holdout_churned=then[1],
+            saves=last.earned.saves.value,
+            net_profit=last.earned.net_profit.value,
+        )
 
     def put_into_words(self, words: MeasurementWords, alarm: str | None) -> MeasurementDocument:
         """Return the whole document."""

@@ -13,6 +13,7 @@ from churn.campaigns.measurement_words import ALARM, alarm_of, words_of
 from churn.campaigns.random_slice import RANDOM_STRATUM
 from churn.context import Context
 from churn.documents.measurement import (
+    EarlierFigures,
     ErasedArms,
     Maturity,
     Measured,
@@ -144,7 +145,18 @@ def _document(
     )
     learnt = _learnt(context, plans, chosen, beside) if figures.status == "measured" else None
     measured = Measured.of(origin, figures, learnt)
+    if is_mature:
+        measured = measured.model_copy(update={"earlier": _earlier(context, plans, measured)})
     return measured.put_into_words(words_of(measured), alarm_of(measured))
+
+
+def _earlier(context: Context, plans: Sequence[PlanRecord], measured: Measured) -> EarlierFigures | None:
+    """Return what the last mature measurement of the same plans said, if data that came since changed it."""
+    with context.open_store() as store:
+        last = store.measurements.latest(plans[-1].campaign, is_mature=True)
+    if last is None or set(last.plan_ids) != {plan.plan_id for plan in plans}:
+        return None
+    return measured.moved_since(last.result)
 
 
 def _learnt(

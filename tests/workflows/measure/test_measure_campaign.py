@@ -72,6 +72,26 @@ def test_measuring_again_says_the_same(planned: Path) -> None:
     assert measure_campaign(here, "support_call").document == measure_campaign(here, "support_call").document
 
 
+def test_a_measurement_that_late_facts_moved_says_what_it_said_before(planned: Path) -> None:
+    first = measure_campaign(context(planned, company(leaves=held_out_leave)), "support_call").document
+    assert first.earlier is None
+
+    def more_leave(number: int) -> bool:
+        return held_out_leave(number) or number in {2, 3, 7}
+
+    here = context(planned, company(leaves=more_leave))
+    second = measure_campaign(here, "support_call").document
+    assert first.earned is not None
+    assert second.earlier is not None
+    assert second.earlier.net_profit == first.earned.net_profit.value
+    (note,) = [note for note in second.words.notes if "data that came since" in note]
+    assert "(40 then and 43 now of those contacted, 40 then and 40 now of those left alone)" in note
+    assert measure_campaign(here, "support_call").document.earlier is None  # nothing came since
+    plan(planned, customers(250)[200:], plan_id="p2")
+    more = measure_campaign(context(planned, company(250, leaves=more_leave)), "support_call").document
+    assert more.earlier is None  # of other plans, so of other customers
+
+
 def test_before_the_window_closes_there_is_no_verdict_but_a_date(planned: Path) -> None:
     here = context(planned, company(leaves=held_out_leave, until="2024-06-20"), now=datetime(2024, 6, 21))
     document = measure_campaign(here, "support_call").document

@@ -2,7 +2,7 @@
 -- Purpose: what happened to subscriptions, and from when to when each telling was the newest known. A later version adds
 -- to the past: what it takes back before it happened never was, and an end taken back is a new start. Without known_at an
 -- event is known when it happens, and what a later load tells otherwise is known from that load.
--- Incremental by: subscription_id
+-- Incremental by: subscription_id with ' resumed '
 
 with typed as (
     select

@@ -5,7 +5,8 @@ taken out, computed anew from all of its rows, and put back: the result is that 
 hand. A row without a key is a fact of its own. Anything that did not come about by adding rows (a replaced file, a new column, other SQL) means a full build.
 
 A table that reads a raw one looks at the rows loaded since. A table that reads such a table in turn looks at the same
-rows, so its key must follow from the other's: `month of occurred_at` is the month of a column of that key.
+rows, so its key must follow from the other's: `month of occurred_at` is the month of a column of that key. Where rows
+bear a key that the SQL has drawn out, `subscription_id with ' resumed '` names the mark behind which it did.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from churn.warehouse.connection import Warehouse, quoted
+from churn.warehouse.connection import Warehouse, literal, quoted
 from churn.warehouse.facts.parts import count
 from churn.warehouse.models.sql_models import SqlModel
 
@@ -26,16 +27,21 @@ create table if not exists raw.builds (
 alter table raw.builds add column if not exists full_builds bigint default 1;
 """
 _BY_ROW = "row"  # every raw row gives one row, whatever the others are
+_DRAWN_OUT = re.compile(r"(?P<key>\w+) with '(?P<mark>[^']+)'")
 _BY_PERIOD = re.compile(r"(?P<built>\w+) of (?P<read>\w+)")
 
 
 @dataclass(frozen=True)
 class Key:
-    """A column of a fact's key: its name in the built table and in the one read, whose day or month it may be."""
+    """A column of a fact's key: its name in the built table and in the one read, whose day or month it may be.
+
+    Behind the `mark`, the built table may draw it out.
+    """
 
     built: str
     read: str
     is_period: bool = False
+    mark: str = ""
 
     @property
     def sql(self) -> str:
@@ -171,6 +177,13 @@ def _apply(warehouse: Warehouse, model: SqlModel, source: Source, fresh: str) ->
             warehouse.execute(f"insert into changed_rows by name select r.* from ({fresh}) as r where {unkeyed}")
         matched = " and ".join(f"b.{quoted(key.built)} = k.{quoted(key.built)}" for key in keys)
         warehouse.execute(f"delete from {target} as b using changed_keys as k where {matched}")
+        for key in keys:
+            if key.mark:
+                bare = f"split_part(b.{quoted(key.built)}, {literal(key.mark)}, 1)"
+                warehouse.execute(
+                    f"delete from {target} as b using changed_keys as k where {bare} = k.{quoted(key.built)}"
+                    f" and contains(b.{quoted(key.built)}, {literal(key.mark)})"
+                )
     sql = re.sub(rf"\b{re.escape(source.table)}\b", "changed_rows", model.sql)
     warehouse.execute(f"insert into {target} by name\n{sql}\n")
     warehouse.execute("drop table if exists changed_keys")
@@ -200,6 +213,8 @@ def keys_of(model: SqlModel) -> list[Key]:
     for part in parts:
         if period := _BY_PERIOD.fullmatch(part):
             keys.append(Key(period["built"], period["read"], is_period=True))
+        elif drawn := _DRAWN_OUT.fullmatch(part):
+            keys.append(Key(drawn["key"], drawn["key"], mark=drawn["mark"]))
         else:
             names = [name.strip() for name in part.split("=")]
             keys.append(Key(names[0], names[-1]))

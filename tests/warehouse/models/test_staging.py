@@ -350,6 +350,24 @@ def test_a_cancellation_taken_back_is_followed_by_a_new_start(stage: Stage) -> N
     ]
 
 
+def test_an_end_taken_back_is_one_new_start_however_often_the_subscription_is_delivered_again(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    models = load_models(tmp_path)
+    head = "subscription_id,customer_id,started_at,canceled_at,seats\n"
+    source = SourceSettings(path=str(tmp_path / "s-*.csv"))
+    for number, canceled in enumerate(("", "2026-01-10", "", "", "")):
+        (tmp_path / f"s-{number}.csv").write_text(f"{head}S1,C1,2026-01-01,{canceled},{number // 4}\n")
+        ingest(warehouse, {"subscriptions": source}, now=day(12 + number))
+        build(warehouse, models, schemas=["staging"])
+    query = "select * from staging.subscription_events order by all"
+    bit_by_bit = warehouse.rows(query)
+    assert [row[1] for row in bit_by_bit].count("S1 resumed 2026-01-14 00:00:00") == 1
+    warehouse.execute("drop table raw.builds")
+    build(warehouse, models, schemas=["staging"])
+    assert warehouse.rows(query) == bit_by_bit
+
+
 def test_delivered_columns_may_bear_the_names_of_working_columns(warehouse: Warehouse, tmp_path: Path) -> None:
     head = "subscription_id,customer_id,started_at,fact_version,superseded_at,event_type"
     (tmp_path / "s.csv").write_text(f"{head}\nS1,C1,2026-01-01,Bonn,x,y\n")

@@ -266,7 +266,7 @@ def test_a_day_that_stands_for_none_is_proposed_as_missing(tmp_path: Path, never
             "No file is surely one of the tables: each stands in it as a comment, with its columns. Say there which table it is",
         ),
         (
-            "Kundennummer;Vertragsbeginn;Tarif;Monatspreis\n" + "1;17.03.2024;Basis;9,99\n2;18.04.2024;Plus;19,99\n",
+            "Kundennummer;Vertragsbeginn;Kündigungsdatum;Tarif;Monatspreis\n1;17.03.2024;;Basis;9,99\n2;18.04.2024;19.05.2025;Plus;19,99\n",
             "proposed from the files: subscriptions. Nothing in it is left open: run `churn refresh --dry-run`",
         ),
     ],

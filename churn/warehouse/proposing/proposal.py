@@ -15,6 +15,7 @@ from churn.warehouse.proposing import synonyms
 from churn.warehouse.proposing.evidence import ColumnEvidence, FileEvidence
 from churn.warehouse.proposing.objections import OBJECTION, objection_note, objection_sql, objections
 from churn.warehouse.proposing.tables import TableMatch, is_undecided, matches
+from churn.warehouse.proposing.terms import terms_of
 from churn.warehouse.proposing.toml import inline
 
 Codes = dict[str, dict[str, bool | str]]
@@ -68,6 +69,9 @@ def propose(files: Sequence[FileEvidence], *, year: int) -> list[SourceProposal]
                 _section(evidence, fit, f"{subject}: {names}? Uncomment the one that it is.", year, is_chosen=False)
                 for fit in top
             ]
+        elif fits[0].table == "contacts" and not {"campaign", "channel"} & set(fits[0].columns):
+            whose = "contacts? Only if you made them: calls and mails of customers are support_tickets, or events."
+            proposals.append(_section(evidence, fits[0], f"{subject}: {whose}", year, is_chosen=False))
         elif best[fits[0].table] != position:
             other = ranked[best[fits[0].table]][0].paths[0].name
             title = (
@@ -118,6 +122,10 @@ def _section(
         if by_name[theirs].is_serial and types[name] in {"TIMESTAMP", "DATE"}:
             columns[name] = _of_a_spreadsheet(by_name[theirs])
             notes.append(f"{theirs} counts days, as a spreadsheet does.")
+    terms = terms_of(match.table, match.columns, evidence, _sql)
+    columns = {name: theirs for name, theirs in columns.items() if name not in terms.left_out} | dict(terms.columns)
+    choices += [Choice(why, answers) for why, answers in terms.questions]
+    ours |= dict.fromkeys(terms.read, "")
     ours |= dict.fromkeys(_objections(evidence, match, columns, choices, notes), OBJECTION)
     if match.numbers_its_rows:
         own = next(name for name in TABLES[match.table].required if name not in match.columns)

@@ -71,14 +71,18 @@ def simulate_offer(
     value_range: tuple[float, float] = (0.8, 1.2),
     draws: int = 2_000,
     seed: int = 7,
+    level_error: float = 0.0,
 ) -> SimulationResult:
-    """Simulate contacting `chosen` (n,), whom a plan, or whoever asks, picked; the optimum is everybody whom it pays to contact."""
+    """Simulate contacting `chosen` (n,), whom a plan, or whoever asks, picked; the optimum is everybody whom it pays to contact.
+
+    `level_error`: the share by which the probabilities of all may err alike, a standard deviation, as a plan draws it too.
+    """
     profit, p = customers.values.profit, customers.probability
     rank = p if mode == "threshold" else profit
-    result = _Ordered(customers, np.lexsort((-rank, ~chosen))).result(
+    result = _Ordered(customers, np.lexsort((-rank, ~chosen)), level_error).result(
         int(chosen.sum()), mode=mode, value_range=value_range, draws=draws, seed=seed
     )
-    by_profit = _Ordered(customers, np.argsort(-profit, kind="stable"))
+    by_profit = _Ordered(customers, np.argsort(-profit, kind="stable"), level_error)
     return replace(
         result,
         optimum=by_profit.optimum(int((profit > 0.0).sum()), value_range=value_range, draws=draws, seed=seed),
@@ -91,6 +95,7 @@ class _Ordered:
 
     customers: PricedCustomers
     order: NDArray[np.intp]
+    level_error: float
 
     @cached_property
     def _sums(self) -> tuple[Floats, ...]:
@@ -142,9 +147,13 @@ class _Ordered:
         some = np.where(np.abs(avoided) > 1e-12, avoided, 1.0)
         worth = np.where(np.abs(avoided) > 1e-12, mean(given.values.revenue) / some, mean(given.value))
         counts = rng.multinomial(int(size.sum()), size / size.sum(), size=draws)
-        churners = rng.binomial(counts, np.clip(p, 0.0, 1.0))
+        off = np.maximum(1.0 + self.level_error * rng.standard_normal((draws, 1)), 0.0)
+        expected = np.clip(p * off, 0.0, 1.0)
+        churners = rng.binomial(counts, expected)
         effect = self._effect(mean, avoided, draws, rng)
-        kept = rng.binomial(churners, np.clip(effect / np.where(p > 0, p, 1.0), 0.0, 1.0))
+        if given.effect_error is None:  # a share of the churners, and of more or fewer where the level is off
+            effect = effect * off
+        kept = rng.binomial(churners, np.clip(effect / np.where(expected > 0, expected, 1.0), 0.0, 1.0))
         saves = kept - rng.binomial(counts - churners, np.clip(-effect, 0.0, 1.0))  # harm drives stayers away
         low, high = value_range
         level = rng.triangular(low, 1.0, high, draws)[:, None] if low < high else 1.0

@@ -181,12 +181,8 @@ def _chosen(settings: Settings, run: PlanningRun) -> list[_ChosenCampaign]:
 
 def _level_error(run: PlanningRun) -> float:
     """Return by which share the probabilities of the chosen may err: as measured rounds leave it, else as the model was judged."""
-    frame, recalibration = run.scores.frame, run.priced[0].recalibration if run.priced else None
-    rows = np.flatnonzero(run.choice.campaign >= 0)
-    if recalibration is None or not rows.size:
-        return run.scores.judgement.level_error
-    involuntary = frame["involuntary_probability"].cast(float).to_numpy()
-    return recalibration.error(frame["churn_probability"].to_numpy()[rows], np.nan_to_num(involuntary[rows]))
+    judged = run.scores.judgement.level_error
+    return run.priced[0].level_error(run.scores.frame, run.choice.campaign >= 0, judged) if run.priced else judged
 
 
 def _campaign(campaign: _ChosenCampaign, settings: Settings, facts: CampaignFacts) -> CampaignPlan:

@@ -107,6 +107,13 @@ class Priced:
             effect_error=self.effect_error,
         )
 
+    def level_error(self, frame: pl.DataFrame, rows: Bools, judged: float) -> float:
+        """Return by which share the probabilities of `rows` (n,) may err alike: as measured rounds leave it, else as the model was `judged`."""
+        if self.recalibration is None or not rows.any():
+            return judged
+        involuntary = frame["involuntary_probability"].cast(float).to_numpy()[rows]
+        return self.recalibration.error(frame["churn_probability"].to_numpy()[rows], np.nan_to_num(involuntary))
+
     @property
     def treated_share(self) -> float:
         """Share of the chosen who are contacted."""

@@ -357,7 +357,8 @@ def simulate_priced(
         choice = choose([priced], [population.used], population.limits, population.frame)
         chosen, held_out = np.zeros(who.size, dtype=np.bool_), choice.held_out(0).size
         chosen[choice.treated(0)] = True
-    result = simulate_offer(priced.customers(who), chosen[who], mode=mode, draws=draws, seed=seed)
+    off = priced.level_error(population.frame, chosen, population.judgement.level_error)
+    result = simulate_offer(priced.customers(who), chosen[who], mode=mode, draws=draws, seed=seed, level_error=off)
     least = float(population.definition.limits.min_expected_profit)
     return SimulatedCampaign(
         result,

@@ -27,7 +27,7 @@ from churn.warehouse.reading.delivery import BadLine, Delivery, SourceFile
 from churn.warehouse.reading.object_store import ObjectStore
 
 _NOTE: Final = "deliveries.json"
-_ROW: Final = "_row"
+_ROW: Final = "_churn_row"
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def _delivery(files: Sequence[SourceFile], path: Path, note: dict[str, Any]) -> 
     (file,) = [file for file in files if file.name in note["files"]]  # text is delivered file by file
     return Delivery(
         (file,),
-        f"select * exclude ({_ROW}), {literal(file.name)} as _file, {_ROW} from ({_table(note['columns']).relation([path])})",
+        f"select * exclude ({_ROW}), {literal(file.name)} as _churn_file, {_ROW} from ({_table(note['columns']).relation([path])})",
         note["columns"],
         tuple(BadLine(**line) for line in note["bad_lines"]),
         is_text=note["is_text"],

@@ -64,7 +64,7 @@ def fetch_rows(
         files = ", ".join(literal(str(path)) for path in paths)
         warehouse.execute(
             f"create or replace temp table {DELIVERED} as"
-            f" select *, row_number() over () as _row from read_parquet([{files}], hive_partitioning = false)"
+            f" select *, row_number() over () as _churn_row from read_parquet([{files}], hive_partitioning = false)"
         )
     place.parent.remove()
 

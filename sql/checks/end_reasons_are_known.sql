@@ -8,7 +8,7 @@ with words as (
         count(distinct subscription_id) as subscriptions
     from raw.subscriptions
     where lower(trim(end_reason)) not in ('', 'voluntary', 'payment_failure', 'plan_change', 'pause')
-    group by word
+    group by lower(trim(end_reason))
 ),
 
 ranked as (

@@ -41,7 +41,7 @@ ends as (
         date_diff('day', min(min(occurred_at)) over (), max(max(occurred_at)) over ()) as span_days
     from staging.subscription_events
     where event_type = 'ended'
-    group by day
+    group by cast(occurred_at as date)
 )
 
 select

@@ -23,17 +23,17 @@ days as (
         occurred_at >= (select begins_at from half_year)
         and occurred_at < (select now_at from checks.clock)
         and superseded_at is null
-    group by day
+    group by cast(occurred_at as date)
     union all
     select 'payments' as table_name, cast(occurred_at as date) as day, count(*) as rows_count
     from staging.payments
     where occurred_at < (select now_at from checks.clock) and superseded_at is null
-    group by day
+    group by cast(occurred_at as date)
     union all
     select 'events' as table_name, cast(occurred_at as date) as day, count(*) as rows_count
     from staging.events
     where occurred_at < (select now_at from checks.clock) and superseded_at is null
-    group by day
+    group by cast(occurred_at as date)
 ),
 
 usual as (

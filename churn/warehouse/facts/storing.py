@@ -83,8 +83,8 @@ def _refused_in(storing: Storing, part: Part) -> int:
 
 def _converted(storing: Storing, file: str) -> Part:
     chosen = ", ".join(f"{column.sql} as {quoted(column.name)}" for column in storing.columns)
-    of_file = f" and _file = {literal(file)}" if len(storing.delivery.files) > 1 else ""
-    rows = f"select {chosen}, _row as row_number from ({storing.delivery.sql}) where {storing.condition}{of_file}"
+    of_file = f" and _churn_file = {literal(file)}" if len(storing.delivery.files) > 1 else ""
+    rows = f"select {chosen}, _churn_row as row_number from ({storing.delivery.sql}) where {storing.condition}{of_file}"
     columns = [(column.name, column.type) for column in storing.columns]
     return writing.write(storing.warehouse, storing.table, rows, columns)
 
@@ -110,7 +110,7 @@ def as_they_are(
         if _is_plain(warehouse, delivery, name, stored.get(name, name), reading):
             continue
         # Few texts are different: where these stay as they are, no row has to be looked at.
-        different = f"select distinct {name}, '' as _file from ({delivery.sql})"
+        different = f"select distinct {name}, '' as _churn_file from ({delivery.sql})"
         if warehouse.rows(f"{_changed(different, [name], stored, bare)} limit 1"):
             names.append(name)
     files = {file.name for file in delivery.files}
@@ -145,7 +145,7 @@ def _changed(sql: str, names: Sequence[str], stored: Mapping[str, str], bare: Ma
     if made := ", ".join(f"{bare[name]} as {name}" for name in names if name in bare):
         rows = f"select * replace ({made}) from ({rows})"
     differs = " or ".join(f"({stored.get(name, name)}) is distinct from {_before(name)}" for name in names)
-    return f"select distinct _file from ({rows}) where {differs}"
+    return f"select distinct _churn_file from ({rows}) where {differs}"
 
 
 def _before(name: str) -> str:

@@ -18,14 +18,15 @@ from churn.warehouse.reading.values import PLAIN, Reading, to_local
 _STAGED = "occurred_at available_at superseded_at fact_version event_type"
 _WORKING = (
     "first_load_id told_hash is_retold is_dated latest_at terms_hash is_new earlier_hash is_taken_back"
-    " dropped_at is_resumed is_last"
+    " dropped_at is_resumed is_last is_end_announced is_announced"
 )
 _NESTED = re.compile(r"^(STRUCT|MAP)\(|\]$")
 _KEY = re.compile(r'STRUCT\((?:"((?:[^"]|"")+)"|(\w+)) ')
 _ROWS = re.compile(r"^STRUCT\(.*\)\[\]$")
 _ROWS_BELOW = re.compile(r'[(,] ?"?(\w+)"? STRUCT\([^\[\]]*\)\[\]')
 _SHOWN = 80  # characters of a type in a message
-_RESERVED = {*BOOKKEEPING, *_STAGED.split(), *_WORKING.split()}
+_READERS = "file_row_number"  # DuckDB's own, when it reads the Parquet in which rows are kept
+_RESERVED = {*BOOKKEEPING, *_STAGED.split(), *_WORKING.split(), _READERS}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 # Usable in maps beside the source's own columns: an id for rows that were delivered without one.
-PLACE_COLUMNS = {"row_number": "_row", "source_file": "_file"}
+PLACE_COLUMNS = {"row_number": "_churn_row", "source_file": "_churn_file"}
 _SIGNED_KEY = re.compile(r"([\w.]+)\.([$@][\w.]+)")
 _UNSAFE = ("read_", "scan_", "glob", "getenv", "query", "current_setting", "nextval", "random", "uuid", "now", "today")
 

@@ -187,7 +187,9 @@ def _resolved(load: Load, delivery: Delivery, columns: Sequence[Selected]) -> li
             done.append(column)
             continue
         try:
-            kind = warehouse.type_of(column.delivered, {**delivery.columns, "_file": "VARCHAR", "_row": "BIGINT"})
+            kind = warehouse.type_of(
+                column.delivered, {**delivery.columns, "_churn_file": "VARCHAR", "_churn_row": "BIGINT"}
+            )
         except ConfigError as error:
             if _may_lack(load, delivery) and not column.is_required:
                 continue  # a key below another that no row of this file has
@@ -282,12 +284,12 @@ def _insert(
     """Insert the rows of a delivery that are facts; return for each file how many these are, and how many are none."""
     refused = _refused(load.table, columns)
     counted = load.warehouse.rows(
-        f"select _file, count(*), count(*) filter (where {refused}) from ({delivery.sql}) where {condition} group by _file"
+        f"select _churn_file, count(*), count(*) filter (where {refused}) from ({delivery.sql}) where {condition} group by _churn_file"
     )
     kept = f"({condition}) and not ({refused})" if any(bad for *_, bad in counted) else condition
     names = ", ".join(quoted(column.name) for column in columns)
     stored = ", ".join(stored_value(column) for column in columns)
-    stamp = f"{load_id}, timestamp '{load.now:%Y-%m-%d %H:%M:%S.%f}', _file, _row"
+    stamp = f"{load_id}, timestamp '{load.now:%Y-%m-%d %H:%M:%S.%f}', _churn_file, _churn_row"
     # A text file's rows are numbered as they are read; a Parquet file knows its numbers.
     is_numbered_here = "row_number()" in delivery.sql
     with nullcontext() if is_numbered_here else load.warehouse.unordered():
@@ -425,8 +427,8 @@ def _keep(
     """Write the rows that have a reason into raw.rejected_rows, with what they held; return how many these are."""
     text = ", ".join(f"{literal(name)}: {quoted(name)}" for name in list(delivery.columns)[:_SHOWN_COLUMNS])
     written: list[tuple[int, ...]] = load.warehouse.rows(
-        f"insert into raw.rejected_rows select ?, _file, _row, reason, row_text, {str(is_kept).lower()}, ?, ? from ("
-        f"select _file, _row, nullif(concat_ws('; ', {', '.join(reasons)}), '') as reason,"
+        f"insert into raw.rejected_rows select ?, _churn_file, _churn_row, reason, row_text, {str(is_kept).lower()}, ?, ? from ("
+        f"select _churn_file, _churn_row, nullif(concat_ws('; ', {', '.join(reasons)}), '') as reason,"
         f" cast(to_json({{{text}}}) as varchar) as row_text from ({delivery.sql}) where {condition})"
         " where reason is not null",
         [load.table.name, load_id, load.now],

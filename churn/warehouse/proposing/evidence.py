@@ -143,7 +143,7 @@ def look_at(warehouse: Warehouse, paths: Sequence[Path], scratch: Path) -> FileE
     files = [SourceFile(str(file), file, file.stat().st_size, "") for file in paths]
     whole = ""
     for delivery in readers.deliveries(warehouse, files, kind, options, scratch=scratch, rows_at=rows_at):
-        bare = f"select * exclude (_file, _row) from ({delivery.sql})"
+        bare = f"select * exclude (_churn_file, _churn_row) from ({delivery.sql})"
         joined = f"select * from {_LOOKED_AT} union all by name {bare}" if whole else bare
         try:
             warehouse.execute(f"create or replace temp table {_LOOKED_AT} as {joined}")

@@ -165,7 +165,7 @@ def _parse(
     delivery = parsed(
         warehouse,
         file,
-        f"select *, {literal(file.name)} as _file, row_number() over () as _row from read_csv({literal(str(plain.path))},"
+        f"select *, {literal(file.name)} as _churn_file, row_number() over () as _churn_row from read_csv({literal(str(plain.path))},"
         f" auto_detect = false, columns = {value(columns)}, store_rejects = true{arguments(given)})",
     )
     bad = _bad_lines(warehouse, file)
@@ -217,7 +217,7 @@ def _refuse_swallowed_lines(warehouse: Warehouse, delivery: Delivery, dialect: D
         for name in delivery.columns
     ]
     swallowed = warehouse.rows(
-        f"select _row, column_name from (select _row, case {' '.join(tests)} end as column_name from ({delivery.sql}))"
+        f"select _churn_row, column_name from (select _churn_row, case {' '.join(tests)} end as column_name from ({delivery.sql}))"
         " where column_name is not null limit 1"
     )
     if swallowed:
@@ -272,22 +272,24 @@ def read_blank_separated(warehouse: Warehouse, file: SourceFile, options: Mappin
     text = text_file(file, scratch, encoding=options.get("encoding"), compression=options.get("compression"))
     plain = plain_csv(text, scratch, Dialect("\0", quote="", skip=skip))
     lines = (
-        f"select trim(replace(line, chr(13), '')) as line, row_number() over () as _row from read_csv("
+        f"select trim(replace(line, chr(13), '')) as line, row_number() over () as _churn_row from read_csv("
         f"{literal(str(plain.path))}, delim = '', quote = '', escape = '', header = false, skip = {skip},"
         f" auto_detect = false, columns = {{'line': 'VARCHAR'}}, strict_mode = false)"
     )
     if header:
-        first = warehouse.rows(f"select regexp_split_to_array(line, '\\s+') from ({lines}) where _row = 1")
+        first = warehouse.rows(f"select regexp_split_to_array(line, '\\s+') from ({lines}) where _churn_row = 1")
         names = names or (first[0][0] if first else [])
     shift = 1 if header else 0
     fields = ", ".join(f"nullif(field[{i + 1}], '') as {quoted(name)}" for i, name in enumerate(names))
     if not fields:
         raise ContractBroken("no column names", where=file.name, remedy="Give options.names = [...] or header = true.")
-    split = f"select regexp_split_to_array(line, '\\s+') as field, line, _row - {shift} as _row from ({lines})"
-    whole = f"select {fields}, {literal(file.name)} as _file, _row from ({split}) where _row > 0 and line <> ''"
+    split = (
+        f"select regexp_split_to_array(line, '\\s+') as field, line, _churn_row - {shift} as _churn_row from ({lines})"
+    )
+    whole = f"select {fields}, {literal(file.name)} as _churn_file, _churn_row from ({split}) where _churn_row > 0 and line <> ''"
     count = f"len(field) = {len(names)}"
     bad = warehouse.rows(
-        f"select _row, len(field), line from ({split}) where _row > 0 and line <> '' and not ({count})"
+        f"select _churn_row, len(field), line from ({split}) where _churn_row > 0 and line <> '' and not ({count})"
     )
     lost = tuple(BadLine(file.name, row, f"{width} columns instead of {len(names)}", line) for row, width, line in bad)
     delivery = parsed(warehouse, file, f"{whole} and {count}", lost)

@@ -117,15 +117,15 @@ def _hashes(warehouse: Warehouse, load: Load, updated: str, newest: str) -> None
     elif is_number(kind):
         begins += f" - {overlap_steps(load.table.name, load.source)}"
     warehouse.execute(
-        f"create or replace temp table {ARRIVED} as select d._row, hash(h) as row_hash,"
+        f"create or replace temp table {ARRIVED} as select d._churn_row, hash(h) as row_hash,"
         f" coalesce(d.{quoted(column)} >= {begins}, true) as is_recent"
-        f" from {DELIVERED} as d, lateral (select d.* exclude (_row)) as h"
+        f" from {DELIVERED} as d, lateral (select d.* exclude (_churn_row)) as h"
     )
 
 
 def _delivery(warehouse: Warehouse, file: SourceFile) -> Delivery:
-    columns = {name: kind for name, kind, *_ in warehouse.rows(f"describe {DELIVERED}") if name != "_row"}
-    return Delivery((file,), f"select *, {literal(file.name)} as _file from {DELIVERED}", columns)
+    columns = {name: kind for name, kind, *_ in warehouse.rows(f"describe {DELIVERED}") if name != "_churn_row"}
+    return Delivery((file,), f"select *, {literal(file.name)} as _churn_file from {DELIVERED}", columns)
 
 
 def _newest(load: Load, updated: str, where: str) -> str:
@@ -136,7 +136,7 @@ def _newest(load: Load, updated: str, where: str) -> str:
     warehouse = load.warehouse
     column, kind = _growing(warehouse, updated)
     if not kind:
-        remedy = f"Name one of {', '.join(name for name in warehouse.columns(DELIVERED) if name != '_row')}."
+        remedy = f"Name one of {', '.join(name for name in warehouse.columns(DELIVERED) if name != '_churn_row')}."
         raise ContractBroken(f"no column `{updated}` (options.updated)", where=where, remedy=remedy)
     newest = f"max({quoted(column)})"
     if kind.startswith(_TIMES):

@@ -29,7 +29,7 @@ class BadLine:
 
 @dataclass(frozen=True)
 class Delivery:
-    """Rows as delivered: `sql` is a select with the columns `columns` (name to DuckDB type), `_file` and `_row`.
+    """Rows as delivered: `sql` is a select with the columns `columns` (name to DuckDB type), `_churn_file` and `_churn_row`.
 
     `is_text`: the format has no types of its own, so that what a column of text holds is told from all of its values; `is_cleaned`: its words for no value are null already. `has_open_keys`:
     a row may lack any key, so that a file without a column is no fault where earlier files had it. `is_parquet`: the rows

@@ -50,7 +50,9 @@ def read_flat_file(source: SourceSettings, *, as_text: tuple[str, ...] = ()) -> 
                     remedy="Mend them, or say by options how the file is written.",
                 )
             rows = typed(warehouse, delivery, reading, as_text=as_text, fixed=fixed)
-            frames.append(warehouse.frame(f"select * exclude (_file, _row) from ({rows.sql}) order by _row"))
+            frames.append(
+                warehouse.frame(f"select * exclude (_churn_file, _churn_row) from ({rows.sql}) order by _churn_row")
+            )
     frame = pl.concat(frames, how="diagonal_relaxed") if frames else pl.DataFrame()
     if frame.is_empty():
         raise ContractBroken("holds no rows", where=path.name, remedy="Check that the export ran.")

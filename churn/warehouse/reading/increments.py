@@ -85,6 +85,6 @@ def overlap_steps(name: str, source: SourceSettings) -> int:
 
 def fingerprint(warehouse: Warehouse) -> tuple[int, str]:
     """Return how many rows were fetched, and a hash of them that does not depend on their order."""
-    rows = f"select count(*), sum(cast(hash(d) as hugeint)) from (select * exclude (_row) from {DELIVERED}) as d"
+    rows = f"select count(*), sum(cast(hash(d) as hugeint)) from (select * exclude (_churn_row) from {DELIVERED}) as d"
     count, total = warehouse.rows(rows)[0]
     return int(count), f"{total or 0}"

@@ -53,7 +53,7 @@ def read_json(
         delivery = parsed(
             warehouse,
             file,
-            f"select *, {literal(file.name)} as _file, row_number() over () as _row from"
+            f"select *, {literal(file.name)} as _churn_file, row_number() over () as _churn_row from"
             f" read_json({literal(str(path))}, columns = {value(columns)}{arguments(given)})",
         )
         yield Delivery(

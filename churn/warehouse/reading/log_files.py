@@ -28,16 +28,16 @@ def read_combined(warehouse: Warehouse, file: SourceFile, options: Mapping[str, 
     path = plain_text(file, scratch, encoding=options.get("encoding"), compression=compression)
     packed = "" if path != file.path or compression is None else f", compression = {literal(str(compression))}"
     lines = (
-        "select rtrim(line, chr(13)) as line, row_number() over () as _row from read_csv("
+        "select rtrim(line, chr(13)) as line, row_number() over () as _churn_row from read_csv("
         f"{literal(str(path))}, delim = '', quote = '', escape = '', header = false, auto_detect = false,"
         f" columns = {{'line': 'VARCHAR'}}, strict_mode = false{packed})"
     )
     names = ", ".join(literal(name) for name in _FIELDS)
     matched = (
-        f"select _row, line, regexp_extract(line, {literal(_LINE)}, [{names}]) as f from ({lines})"
+        f"select _churn_row, line, regexp_extract(line, {literal(_LINE)}, [{names}]) as f from ({lines})"
         " where line is not null and line <> ''"
     )
-    bad = warehouse.rows(f"select _row, line from ({matched}) where f.time = '' order by 1")
+    bad = warehouse.rows(f"select _churn_row, line from ({matched}) where f.time = '' order by 1")
     lost = tuple(BadLine(file.name, row, "no line of the combined format", line) for row, line in bad)
     request = f"regexp_extract(f.request, {literal(_REQUEST)}, ['method', 'path', 'protocol'])"
     plain = {name: _present(f"f.{name}") for name in ("host", "ident", "user")}
@@ -58,8 +58,8 @@ def read_combined(warehouse: Warehouse, file: SourceFile, options: Mapping[str, 
     delivery = parsed(
         warehouse,
         file,
-        f"select {columns}, {literal(file.name)} as _file, _row"
-        f" from (select _row, f, {request} as r, {extras} as e from ({matched}) where f.time <> '')",
+        f"select {columns}, {literal(file.name)} as _churn_file, _churn_row"
+        f" from (select _churn_row, f, {request} as r, {extras} as e from ({matched}) where f.time <> '')",
         lost,
     )
     return Delivery(delivery.files, delivery.sql, delivery.columns, lost)

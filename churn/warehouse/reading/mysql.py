@@ -266,7 +266,7 @@ def _store(warehouse: Warehouse, cursor: SSCursor, columns: Sequence[_ServerColu
             return
         values = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
         table = pa.table([pa.array(part, pa.string()) for part in values], schema=schema)
-        select = f"select {made}, row_number() over () + {arrived} as _row from arriving_rows"
+        select = f"select {made}, row_number() over () + {arrived} as _churn_row from arriving_rows"
         with warehouse.showing("arriving_rows", table):
             _refuse_partial_dates(warehouse, columns, name)
             if arrived:

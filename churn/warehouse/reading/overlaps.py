@@ -7,13 +7,15 @@ from typing import Final
 from churn.warehouse.connection import Warehouse
 from churn.warehouse.reading.scanning import DELIVERED
 
-ARRIVED: Final = "arrived_hashes"  # temporary: _row, row_hash and is_recent (in the overlap) of the rows that arrived
+ARRIVED: Final = (
+    "arrived_hashes"  # temporary: _churn_row, row_hash and is_recent (in the overlap) of the rows that arrived
+)
 
 
 def leave_out_loaded(warehouse: Warehouse, name: str) -> int:
     """Drop the rows of the overlap that were loaded before, and return how many are left."""
     warehouse.execute(
-        f"delete from {DELIVERED} where _row in (select _row from {ARRIVED} where row_hash in"
+        f"delete from {DELIVERED} where _churn_row in (select _churn_row from {ARRIVED} where row_hash in"
         " (select row_hash from raw.overlaps where source = ?))",
         [name],
     )

@@ -139,7 +139,7 @@ def _store(warehouse: Warehouse, cursor: Cursor, name: str) -> None:
         with translating(), warehouse.showing("arriving_rows", reader):
             warehouse.execute(
                 f"create or replace temp table {DELIVERED} as"
-                f" select {', '.join(columns)}, row_number() over () as _row from arriving_rows"
+                f" select {', '.join(columns)}, row_number() over () as _churn_row from arriving_rows"
             )
     except DataError as error:  # the rows stream through DuckDB, which hands on what the server said, without its code
         if _STREAM not in error.what:

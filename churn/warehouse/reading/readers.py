@@ -20,6 +20,7 @@ _ENDINGS = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet",
     ".json": "json", ".ndjson": "json", ".jsonl": "json",
 }  # fmt: skip
+_PATH = "_churn_path"  # a file's own columns may be called `filename`
 _PACKED = (".zip", ".bz2", ".xz", ".7z", ".tar", ".tgz", ".rar", ".br", ".lz4")
 # How values are written; the same in every format that holds text.
 _WRITTEN = {"dateformat", "timestampformat", "decimal_separator", "thousands", "nullstr"}
@@ -86,10 +87,10 @@ def deliveries(
     """
     if kind == "parquet":
         passed = {name: given for name, given in options.items() if name not in _WRITTEN}
-        shapes = [(file, columns_of(warehouse, _parquet([file], passed), file)) for file in files]
+        shapes = [(file, columns_of(warehouse, _parquet([file], passed, None), file)) for file in files]
         for columns, group in groupby(shapes, key=lambda pair: pair[1]):
             batch = [file for file, _ in group]
-            yield Delivery(tuple(batch), _parquet(batch, passed), columns, is_parquet=not passed)
+            yield Delivery(tuple(batch), _parquet(batch, passed, columns), columns, is_parquet=not passed)
         return
     for file in files:
         if file.size == 0:
@@ -108,15 +109,18 @@ def deliveries(
         yield read(warehouse, file, options, scratch)
 
 
-def _parquet(files: Sequence[SourceFile], options: Mapping[str, Any]) -> str:
-    paths = ", ".join(literal(str(file.path)) for file in files)
-    if all(str(file.path) == file.name for file in files):
-        name = "filename"
-    else:
-        name = (
-            "case filename " + " ".join(f"when {literal(str(f.path))} then {literal(f.name)}" for f in files) + " end"
-        )
+def _parquet(files: Sequence[SourceFile], options: Mapping[str, Any], columns: Mapping[str, str] | None) -> str:
+    """Return the select of `files`; without `columns`, which are not known yet, it gives no places."""
+    paths, name = ", ".join(literal(str(file.path)) for file in files), _PATH
+    if any(str(file.path) != file.name for file in files):
+        cases = " ".join(f"when {literal(str(file.path))} then {literal(file.name)}" for file in files)
+        name = f"case {_PATH} {cases} end"
+    if columns is None:
+        return f"select * from read_parquet([{paths}], hive_partitioning = false{arguments(options)})"
+    left_out, place, numbered = [_PATH], "row_number() over ()", ""
+    if "file_row_number" not in {column.lower() for column in columns}:  # DuckDB gives its own no other name
+        left_out, place, numbered = [_PATH, "file_row_number"], "file_row_number + 1", ", file_row_number = true"
     return (
-        f"select * exclude (filename, file_row_number), {name} as _file, file_row_number + 1 as _row from read_parquet("
-        f"[{paths}], filename = true, file_row_number = true, hive_partitioning = false{arguments(options)})"
+        f"select * exclude ({', '.join(left_out)}), {name} as _churn_file, {place} as _churn_row from read_parquet("
+        f"[{paths}], filename = '{_PATH}'{numbered}, hive_partitioning = false{arguments(options)})"
     )

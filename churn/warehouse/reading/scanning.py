@@ -17,7 +17,7 @@ def columns_of(warehouse: Warehouse, sql: str, file: SourceFile) -> dict[str, st
         described = warehouse.rows(f"describe {sql}")
     except (DataError, ConfigError) as error:
         raise unreadable(error.what, file) from error
-    return {name: kind for name, kind, *_ in described if name not in {"_file", "_row"}}
+    return {name: kind for name, kind, *_ in described if name not in {"_churn_file", "_churn_row"}}
 
 
 def parsed(warehouse: Warehouse, file: SourceFile, sql: str, bad: tuple[BadLine, ...] = ()) -> Delivery:
@@ -43,7 +43,7 @@ def unreadable_delivery(warehouse: Warehouse, delivery: Delivery, what: str) -> 
     """
     for file in delivery.files:
         every_value = (
-            f"select max(hash(delivered)) from ({delivery.sql}) as delivered where _file = {literal(file.name)}"
+            f"select max(hash(delivered)) from ({delivery.sql}) as delivered where _churn_file = {literal(file.name)}"
         )
         if len(delivery.files) == 1 or file.name in what or warehouse.fault_of(every_value) is not None:
             return unreadable(what, file)

@@ -194,18 +194,18 @@ def _drop_shifted(load: Load, arrived: Path, progress: PageProgress) -> None:
     """
     warehouse, web = load.warehouse, load.source.web
     warehouse.execute(
-        f"create or replace temp table {_LINES} as select row_number() over () as _row, hash(line) as row_hash from read_csv("
+        f"create or replace temp table {_LINES} as select row_number() over () as _churn_row, hash(line) as row_hash from read_csv("
         f"{literal(str(arrived))}, delim = '', quote = '', escape = '', header = false, auto_detect = false,"
         " columns = {'line': 'VARCHAR'}, strict_mode = false, max_line_size = 268435456)"
     )
     if web.paging in {"page", "offset"} and len(progress.hashes) > 1:
         warehouse.execute(
-            f"delete from {DELIVERED} where _row in (select _row from {_LINES} qualify row_number() over"
-            " (partition by row_hash order by _row) > 1)"
+            f"delete from {DELIVERED} where _churn_row in (select _churn_row from {_LINES} qualify row_number() over"
+            " (partition by row_hash order by _churn_row) > 1)"
         )
     warehouse.execute(
-        f"create or replace temp table {ARRIVED} as select _row, row_hash, true as is_recent from {_LINES}"
-        f" where _row in (select _row from {DELIVERED})"
+        f"create or replace temp table {ARRIVED} as select _churn_row, row_hash, true as is_recent from {_LINES}"
+        f" where _churn_row in (select _churn_row from {DELIVERED})"
     )
     warehouse.execute(f"drop table {_LINES}")
 
@@ -244,7 +244,7 @@ def _newest(load: Load, columns: Mapping[str, str], since: str) -> str:
     if since:
         warehouse.execute(f"delete from {DELIVERED} where {value} < {known} - {overlap}")
     warehouse.execute(
-        f"update {ARRIVED} set is_recent = coalesce(_row in (select _row from (select _row, {value} as grown"
+        f"update {ARRIVED} set is_recent = coalesce(_churn_row in (select _churn_row from (select _churn_row, {value} as grown"
         f" from {DELIVERED}) where coalesce(grown >= {begins} - {overlap}, true)), false)"
     )
     return str(newest)

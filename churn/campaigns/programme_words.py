@@ -186,3 +186,12 @@ def policy_words(answer: PolicyProfit | NoPolicyProfit, decisions: str, currency
             "allows for."
         ),
     )
+
+
+def other_rounds_words(others: int) -> tuple[str, ...]:
+    """Return that rounds of other offers are no part of an evaluation; nothing where there are none."""
+    if not others:
+        return ()
+    if others == 1:
+        return ("One approved round had other offers and is left out.",)
+    return (f"{count(others)} approved rounds had other offers and are left out.",)

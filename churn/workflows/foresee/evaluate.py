@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from churn.campaigns.policy_profit import policy_profit
-from churn.campaigns.programme_words import policy_words
+from churn.campaigns.programme_words import other_rounds_words, policy_words
 from churn.context import Context
 from churn.decisions.checks import Floats
 from churn.decisions.off_policy import DecisionLog, off_policy, policy_of
@@ -35,12 +35,16 @@ POLICIES: Final = ("plan", "greedy", "leave_alone", "logged")
 
 @dataclass(frozen=True)
 class _RoundsOver:
-    """Everybody logged in rounds that are over: the log's columns with has_churned, and the arms' order (all rounds alike)."""
+    """Everybody logged in rounds that are over: the log's columns with has_churned, and the arms' order (all rounds alike).
+
+    `others` counts approved rounds of other arms, which are left out.
+    """
 
     frame: pl.DataFrame
     arms: tuple[str, ...]
     definitions: Mapping[str, CampaignDefinition]
     rounds: Sequence[ProgrammeRound]
+    others: int
 
 
 def evaluate_policy(context: Context, name: str, policy: str, *, against: str | None = "logged") -> EvaluatedPolicy:
@@ -66,7 +70,7 @@ def evaluate_policy(context: Context, name: str, policy: str, *, against: str | 
         last_date=newest.snapshot_date,
         currency=currency,
         answer=answer,
-        sentences=policy_words(answer, decisions, currency),
+        sentences=(*policy_words(answer, decisions, currency), *other_rounds_words(followed.others)),
     )
     with context.open_store() as store:
         store.programmes.keep_evaluation(evaluated, context.clock())
@@ -74,38 +78,48 @@ def evaluate_policy(context: Context, name: str, policy: str, *, against: str | 
 
 
 def _followed(context: Context, name: str) -> _RoundsOver:
-    """Read the logs of the approved rounds whose windows are final; rounds with other arms than the newest are left out."""
+    """Read the logs of the approved rounds whose windows are final, of those with the newest arms of which any is.
+
+    Arms of rounds must be alike to be compared; how many rounds had others is counted.
+    """
     import polars as pl
 
     with context.open_store() as store:
         approved = store.programmes.rounds(name, state="approved")
-        arms = tuple(arm.offer for arm in approved[0].result.arms) if approved else ()
-        alike = [past for past in approved if tuple(arm.offer for arm in past.result.arms) == arms]
-        logs = {past.round: store.programmes.log(name, past.round) for past in alike}
-    frames, over = [], []
-    if alike:
-        with context.open_warehouse("churn programmes evaluate") as warehouse:
-            models, cutoff = load_models(context.settings.home), data_cutoff(warehouse)
-            base = replace(SnapshotPolicy.from_settings(context.settings), lead_days=0)
-            for past in alike:
-                days = max(offer.window_days for offer in past.result.offers)
-                horizon = replace(base, horizon_days=days)
-                labels = fates(
-                    warehouse, models, horizon, logs[past.round], data_cutoff=cutoff, progress=context.progress
-                )
-                known = labels.filter("is_mature", pl.col("has_churned").is_not_null())
-                if known.is_empty():
-                    continue
-                frames.append(
-                    logs[past.round].join(known.select("customer_id", "has_churned"), on="customer_id", how="inner")
-                )
-                over.append(past)
-    if not frames:
-        raise NotEnoughData(
-            "no round's outcomes are final yet", where=f"programme {name}", remedy="Wait until its windows have closed."
-        )
-    definitions = {offer.offer: offer.definition for offer in over[0].result.offers}
-    return _RoundsOver(pl.concat(frames), arms, definitions, over)
+        logs = {past.round: store.programmes.log(name, past.round) for past in approved}
+    by_arms: dict[tuple[str, ...], list[ProgrammeRound]] = {}
+    for past in approved:
+        by_arms.setdefault(tuple(arm.offer for arm in past.result.arms), []).append(past)
+    for arms, alike in by_arms.items():
+        over = _over(context, alike, logs)
+        if over:
+            definitions = {offer.offer: offer.definition for offer in over[0][0].result.offers}
+            frame = pl.concat([known for _, known in over])
+            return _RoundsOver(frame, arms, definitions, [past for past, _ in over], len(approved) - len(alike))
+    raise NotEnoughData(
+        "no round's outcomes are final yet", where=f"programme {name}", remedy="Wait until its windows have closed."
+    )
+
+
+def _over(
+    context: Context, rounds: Sequence[ProgrammeRound], logs: Mapping[int, pl.DataFrame]
+) -> list[tuple[ProgrammeRound, pl.DataFrame]]:
+    """Return those of `rounds` whose outcomes are final, with their log and who left."""
+    import polars as pl
+
+    over = []
+    with context.open_warehouse("churn programmes evaluate") as warehouse:
+        models, cutoff = load_models(context.settings.home), data_cutoff(warehouse)
+        base = replace(SnapshotPolicy.from_settings(context.settings), lead_days=0)
+        for past in rounds:
+            days = max(offer.window_days for offer in past.result.offers)
+            horizon = replace(base, horizon_days=days)
+            log = logs[past.round]
+            labels = fates(warehouse, models, horizon, log, data_cutoff=cutoff, progress=context.progress)
+            known = labels.filter("is_mature", pl.col("has_churned").is_not_null())
+            if not known.is_empty():
+                over.append((past, log.join(known.select("customer_id", "has_churned"), on="customer_id", how="inner")))
+    return over
 
 
 def _decisions(followed: _RoundsOver) -> tuple[DecisionLog, Floats]:

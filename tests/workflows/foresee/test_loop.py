@@ -15,7 +15,7 @@ from churn.workflows.foresee import evaluate_policy, foresee_programme
 from churn.workflows.measure import measure_campaign
 from churn.workflows.report.campaign_facts import campaign_facts
 from churn.workflows.report.month import Month
-from tests.workflows.plan.keeping import assigned, keep_in, logged, plan
+from tests.workflows.plan.keeping import MAIL, assigned, keep_in, logged, plan, write
 from tests.workflows.plan.test_plan_learnt import teach
 from tests.workflows.plan.town import DAY, SIZE, Town, customer, facts
 
@@ -93,6 +93,19 @@ def test_another_policy_is_judged_from_the_log(played: Town) -> None:
     assert alone.kind == "refusal"  # some hundreds of customers say nothing for sure
     assert alone.reason == "too_few"
     assert show_programme(played.context, "keep").evaluations[0].answer == alone
+
+
+def test_rounds_that_are_over_are_judged_where_the_newest_has_other_offers(played: Town) -> None:
+    """An offer that is exchanged must not take away what the rounds before it told."""
+    before = evaluate_policy(played.context, "keep", "leave_alone")
+    assert before.rounds == 1
+    played.campaign("letter", MAIL)
+    write(played, PROGRAMME.replace("[offers.mail]", "[offers.letter]"))
+    played.publish(date(2026, 5, 1), run_id="r2")
+    assert plan(played).round == 2
+    after = evaluate_policy(played.context, "keep", "leave_alone")
+    assert after.answer == before.answer
+    assert after.sentences == (*before.sentences, "One approved round had other offers and is left out.")
 
 
 def test_nothing_is_judged_before_the_outcomes_are_final(town: Town) -> None:

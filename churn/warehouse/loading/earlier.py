@@ -4,6 +4,9 @@ A row that comes again as it was keeps the load it came with; a row that changed
 its `known_at` moved on with it; a row that is gone is gone, since the file no longer says it. Where a key has several
 rows in one file, the file tells its history itself: `known_at` tells its versions apart, and what cannot be told apart
 is replaced by the file's new rows.
+
+An export of the last days moves on: where both its first and its newest fact are later than before, and the days between
+came again, what lies before the first is none of its business any more, and stays, also when the same days come again.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from churn.warehouse.facts import parts
 from churn.warehouse.facts.parts import PLACE, ROWS_OF_A_PART
 from churn.warehouse.facts.rewriting import leave_out
 from churn.warehouse.facts.writing import write
-from churn.warehouse.loading import ledger
+from churn.warehouse.loading import date_forms, ledger
 from churn.warehouse.loading.contracts import BOOKKEEPING, Table
 from churn.warehouse.reading.delivery import SourceFile
 
@@ -33,23 +36,33 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "events": ("event_id",),
     "churn_events": ("customer_id", "churned_at"),
 }
+_WINDOWS: Final = {  # the times of facts, by which an export may hold the last days alone
+    "payments": "attempted_at",
+    "sessions": "started_at",
+    "support_tickets": "opened_at",
+    "contacts": "contacted_at",
+    "events": "occurred_at",
+    "churn_events": "churned_at",
+}
 _ROWS, _SLOTS, _STATES, _PARTS = "earlier_rows", "earlier_slots", "earlier_states", "earlier_parts"  # temporary
+_MOVED = "earlier_windows"  # temporary too
+_FIRST: Final = "first of "  # what is kept beside the forms of dates: with which time a file last began
 
 
 @contextmanager
 def replacing(
-    warehouse: Warehouse, table: Table, file: SourceFile, load_id: int, *, is_known: bool, is_alike: bool
+    warehouse: Warehouse, table: Table, file: SourceFile, load_id: int, *, is_known: bool, is_alike: bool, full: bool
 ) -> Iterator[None]:
     """Take out the rows of a result that comes whole again, and keep its earlier versions beside what the block loads.
 
     `is_known` says whether it was loaded before, `is_alike` whether by the same settings: read by others, its earlier
-    rows were misread.
+    rows were misread. `full` takes it at its word: nothing stays that it does not hold.
     """
     has_earlier = put_aside(warehouse, table, (file,) if is_known and is_alike else ())
     ledger.remove(warehouse, table.name, (file,) if is_known else (), load_id)
     yield
     if has_earlier:
-        bring_back(warehouse, table, (file,), load_id)
+        bring_back(warehouse, table, (file,), load_id, full=full)
 
 
 def put_aside(warehouse: Warehouse, table: Table, files: Sequence[SourceFile]) -> bool:
@@ -68,10 +81,49 @@ def put_aside(warehouse: Warehouse, table: Table, files: Sequence[SourceFile]) -
     return bool(warehouse.rows(f"select count(*) from {_ROWS}")[0][0])
 
 
-def bring_back(warehouse: Warehouse, table: Table, files: Sequence[SourceFile], first_load: int) -> None:
-    """Put the earlier versions back beside what was loaded from `files` by loads from `first_load` on."""
+def bring_back(warehouse: Warehouse, table: Table, files: Sequence[SourceFile], first_load: int, *, full: bool) -> None:
+    """Put the earlier versions back beside what was loaded from `files` by loads from `first_load` on.
+
+    Unless all is loaded in `full`, so does what lies before the first day of an export of the last days.
+    """
     raw = f"raw.{quoted(table.name)}"
     mine = f"load_id >= {first_load} and source_file in ({', '.join(literal(file.name) for file in files)})"
+    is_same, is_earlier = _versions(warehouse, table, mine)
+    if table.name in _WINDOWS and not full:
+        is_earlier = f"({is_earlier} or {_is_before_its_window(warehouse, table, mine)})"
+    if table.is_kept_in_files:
+        _bring_back_parts(warehouse, table, mine, is_same, is_earlier)
+    else:
+        warehouse.execute(f"delete from {raw} as r where {mine} and {is_same}")
+        warehouse.execute(f"insert into {raw} by name select e.* from {_ROWS} as e where {is_earlier}")
+    for made in (_SLOTS, _STATES, _MOVED, _ROWS):
+        warehouse.execute(f"drop table if exists {made}")
+
+
+def _is_before_its_window(warehouse: Warehouse, table: Table, mine: str) -> str:
+    """Return the condition of an earlier row that lies before all that its file tells of, which has moved on, or had before."""
+    time = quoted(_WINDOWS[table.name])
+    spans = f"select source_file, min({time}) as first_at, max({time}) as last_at from {{}} group by source_file"
+    known = date_forms.known_forms(warehouse, table.name)
+    kept = [(name.removeprefix(_FIRST), at) for name, at in known.items() if name.startswith(_FIRST)]
+    listed = ", ".join(f"({literal(file)}, {literal(at)})" for file, at in kept) or "('', null)"
+    warehouse.execute(
+        f"create or replace temp table {_MOVED} as with begun (source_file, first_at) as (values {listed}),"
+        f" delivered as ({spans.format(f'raw.{quoted(table.name)} where {mine}')}), before as ({spans.format(_ROWS)})"
+        " select n.source_file, n.first_at as begins_at, coalesce(try_cast(b.first_at as timestamp), o.first_at) as began_at,"
+        " if(begins_at > began_at and begins_at <= o.last_at and n.last_at > o.last_at, begins_at,"
+        " least(begins_at, began_at)) as first_at"
+        " from delivered as n inner join before as o on n.source_file = o.source_file"
+        " left join begun as b on n.source_file = b.source_file where n.first_at is not null"
+    )
+    for file, at in warehouse.rows(f"select source_file, cast(begins_at as varchar) from {_MOVED}"):
+        date_forms.keep_form(warehouse, table.name, f"{_FIRST}{file}", at, file)
+    return f"exists (select 1 from {_MOVED} as m where m.source_file = e.source_file and e.{time} < m.first_at)"
+
+
+def _versions(warehouse: Warehouse, table: Table, mine: str) -> tuple[str, str]:
+    """Return the conditions of a new row `r` that says what was known, and of an earlier one `e` that stays as a version."""
+    raw = f"raw.{quoted(table.name)}"
     columns = [name for name in warehouse.columns(f"raw.{table.name}") if name not in BOOKKEEPING]
     before = warehouse.columns(_ROWS)
     slot = [*KEYS[table.name], "known_at"]
@@ -93,13 +145,7 @@ def bring_back(warehouse: Warehouse, table: Table, files: Sequence[SourceFile], 
         same_key = _find_states(warehouse, table, mine, columns)
         is_same = f"({is_same} or exists (select 1 from {_STATES} as s where s.is_same and {same_key.format('r')}))"
         is_earlier = f"({is_earlier} or exists (select 1 from {_STATES} as s where {same_key.format('e')}))"
-    if table.is_kept_in_files:
-        _bring_back_parts(warehouse, table, mine, is_same, is_earlier)
-    else:
-        warehouse.execute(f"delete from {raw} as r where {mine} and {is_same}")
-        warehouse.execute(f"insert into {raw} by name select e.* from {_ROWS} as e where {is_earlier}")
-    for made in (_SLOTS, _STATES, _ROWS):
-        warehouse.execute(f"drop table if exists {made}")
+    return is_same, is_earlier
 
 
 def _find_states(warehouse: Warehouse, table: Table, mine: str, columns: Sequence[str]) -> str:

@@ -68,7 +68,7 @@ def run(
             count = leave_out_loaded(warehouse, name)
             if not count:
                 return [], 1, ()
-        with _replacing(load, file, before, load_id) if not since else nullcontext():
+        with _replacing(load, file, before, load_id, full=full) if not since else nullcontext():
             done = load_delivery(load, _delivery(warehouse, file), load_id)
         if not since and is_same:
             refuse_shrunk(load, f"sources.{name}", before, sum(loaded.rows for loaded in done))
@@ -77,9 +77,13 @@ def run(
     return done, 0, ()
 
 
-def _replacing(load: Load, file: SourceFile, before: Known | None, load_id: int) -> AbstractContextManager[None]:
+def _replacing(
+    load: Load, file: SourceFile, before: Known | None, load_id: int, *, full: bool
+) -> AbstractContextManager[None]:
     is_alike = before is not None and before.settings_hash == load.settings_hash
-    return earlier.replacing(load.warehouse, load.table, file, load_id, is_known=before is not None, is_alike=is_alike)
+    return earlier.replacing(
+        load.warehouse, load.table, file, load_id, is_known=before is not None, is_alike=is_alike, full=full
+    )
 
 
 def _reader(

@@ -129,3 +129,40 @@ def test_a_new_column_of_a_later_file_makes_another_version(warehouse: Warehouse
     put("c.csv", "customer_id,city,seats\n1,x,3\n")
     load("customers", "c.csv", now=NOW + DAY)
     assert warehouse.rows("select city, seats from raw.customers order by load_id") == [("x", None), ("x", 3)]
+
+
+def test_what_lies_before_an_export_of_the_last_days_stays(warehouse: Warehouse, load: Load, put: Put) -> None:
+    def last_days(first: int) -> str:
+        return "".join(
+            f"P{n},A,2026-02-{n:02},10,{'failed' if n == 3 else 'succeeded'}\n" for n in range(first, first + 5)
+        )
+
+    for number, first in enumerate((1, 2, 4)):
+        put("p.csv", PAYMENTS + last_days(first))
+        load("payments", "p.csv", now=NOW + number * DAY)
+    expected = [(f"P{n}", 1 if n < 6 else 2 if n == 6 else 3) for n in range(1, 9)]
+    assert warehouse.rows("select payment_id, load_id from raw.payments order by 1") == expected
+    put("p.csv", PAYMENTS + last_days(4).replace("P5,A,2026-02-05,10,succeeded\n", ""))  # gone within its days
+    load("payments", "p.csv", now=NOW + 3 * DAY)
+    assert warehouse.rows("select payment_id from raw.payments order by 1") == [
+        (f"P{n}",) for n in (1, 2, 3, 4, 6, 7, 8)
+    ]
+
+
+def test_a_first_row_that_is_taken_out_of_a_month_is_gone(warehouse: Warehouse, load: Load, put: Put) -> None:
+    rows = "P1,A,2026-02-01,10,succeeded\nP2,A,2026-02-02,10,succeeded\nP3,A,2026-02-28,10,succeeded\n"
+    put("2026-02.csv", PAYMENTS + rows)
+    load("payments", "2026-02.csv")
+    put("2026-02.csv", PAYMENTS + rows.split("\n", 1)[1])
+    load("payments", "2026-02.csv", now=NOW + DAY)
+    assert warehouse.rows("select payment_id from raw.payments order by 1") == [("P2",), ("P3",)]
+
+
+def test_a_full_load_takes_an_export_of_the_last_days_at_its_word(warehouse: Warehouse, load: Load, put: Put) -> None:
+    for first in (1, 2):
+        rows = "".join(f"A,2026-02-{n:02},x\n" for n in range(first, first + 3))
+        put("e.csv", "customer_id,occurred_at,event_type\n" + rows)
+        load("events", "e.csv", now=NOW + first * DAY)
+    assert warehouse.rows("select count(*), min(occurred_at)::date::varchar from raw.events") == [(4, "2026-02-01")]
+    load("events", "e.csv", now=NOW + 3 * DAY, full=True)
+    assert warehouse.rows("select count(*), min(occurred_at)::date::varchar from raw.events") == [(3, "2026-02-02")]

@@ -95,6 +95,18 @@ def test_loading_again_loads_nothing_and_a_changed_result_keeps_what_was_known(
     assert warehouse.rows("select * from raw.payments order by load_id") == before
 
 
+def test_a_query_of_the_last_days_forgets_nothing_from_before_them(
+    warehouse: Warehouse, load: Run, database: Any
+) -> None:
+    insert = "insert into payments values ({0}, 7, '2026-01-0{0}', 1, 'failed')"
+    database.execute(insert.format(6))
+    load()
+    database.execute("delete from payments where id < 3")
+    database.execute(insert.format(7))
+    assert load().rows == 2
+    assert warehouse.rows("select payment_id from raw.payments order by 1") == [("1",), ("2",), ("6",), ("7",)]
+
+
 def test_a_full_load_forgets_no_version_that_came_bit_by_bit(warehouse: Warehouse, load: Run, database: Any) -> None:
     by_update: dict[str, Any] = {
         "options": {"updated": "updated_at"},

@@ -153,7 +153,7 @@ def _load(
         remember(warehouse, name)
         _move_on(load, file)
         return [], 1
-    with _replacing(load, file, before, load_id) if not since else nullcontext():
+    with _replacing(load, file, before, load_id, full=alike is None) if not since else nullcontext():
         done = load_delivery(
             load, Delivery((file,), delivery.sql, delivery.columns, is_text=True, has_open_keys=True), load_id
         )
@@ -162,9 +162,13 @@ def _load(
     return done, 0
 
 
-def _replacing(load: Load, file: SourceFile, before: Known | None, load_id: int) -> AbstractContextManager[None]:
+def _replacing(
+    load: Load, file: SourceFile, before: Known | None, load_id: int, *, full: bool
+) -> AbstractContextManager[None]:
     is_alike = before is not None and before.settings_hash == load.settings_hash
-    return earlier.replacing(load.warehouse, load.table, file, load_id, is_known=before is not None, is_alike=is_alike)
+    return earlier.replacing(
+        load.warehouse, load.table, file, load_id, is_known=before is not None, is_alike=is_alike, full=full
+    )
 
 
 def _move_on(load: Load, file: SourceFile) -> None:

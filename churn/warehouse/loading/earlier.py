@@ -111,7 +111,8 @@ def _is_before_its_window(warehouse: Warehouse, table: Table, mine: str) -> str:
         f"create or replace temp table {_MOVED} as with begun (source_file, first_at) as (values {listed}),"
         f" delivered as ({spans.format(f'raw.{quoted(table.name)} where {mine}')}), before as ({spans.format(_ROWS)})"
         " select n.source_file, n.first_at as begins_at, coalesce(try_cast(b.first_at as timestamp), o.first_at) as began_at,"
-        " if(begins_at > began_at and begins_at <= o.last_at and n.last_at > o.last_at, begins_at,"
+        " o.first_at < began_at and n.last_at = o.last_at as is_quiet,"  # it has moved before, and nothing is new
+        " if(begins_at > began_at and begins_at <= o.last_at and (n.last_at > o.last_at or is_quiet), begins_at,"
         " least(begins_at, began_at)) as first_at"
         " from delivered as n inner join before as o on n.source_file = o.source_file"
         " left join begun as b on n.source_file = b.source_file where n.first_at is not null"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -11,6 +12,7 @@ from churn.errors import ConfigError, ContractBroken
 from churn.warehouse.connection import Warehouse, literal, quoted
 from churn.warehouse.loading import earlier, ledger
 from churn.warehouse.loading.casts import is_number
+from churn.warehouse.loading.date_forms import keep_form, known_forms
 from churn.warehouse.loading.expressions import theirs
 from churn.warehouse.loading.ledger import Known
 from churn.warehouse.loading.loading import Load, Loaded, load_delivery
@@ -30,6 +32,7 @@ from churn.warehouse.reading.overlaps import ARRIVED, leave_out_loaded, remember
 from churn.warehouse.reading.scanning import DELIVERED
 
 _NAMES = {"postgresql": "PostgreSQL", "mysql": "MySQL", "spark": "Spark"}
+_COLUMNS = "columns of the overlap"  # what is kept beside the forms of dates: which the hashes of rows are made of
 _TIMES = ("TIMESTAMP", "DATE")
 _OPTIONS = {"updated", "overlap", "nullstr", "decimal_separator", "thousands", "dateformat", "timestampformat"}
 
@@ -113,18 +116,27 @@ def only_by_spark(name: str) -> ConfigError:
 
 
 def _hashes(warehouse: Warehouse, load: Load, updated: str, newest: str) -> None:
-    """Compute the hash of every row that arrived, and whether it may come again: it lies in the overlap, or bears no time."""
+    """Compute the hash of every row that arrived, and whether it may come again: it lies in the overlap, or bears no time.
+
+    `known_hash` is of the columns that there were the last time: a column that is added makes no row of the overlap a new one.
+    """
     column, kind = _growing(warehouse, updated)
     begins = f"cast({literal(newest)} as {kind})" if newest else "null"
     if kind.startswith(_TIMES):
         begins += f" - cast({literal(overlap_time(load.source))} as interval)"
     elif is_number(kind):
         begins += f" - {overlap_steps(load.table.name, load.source)}"
+    columns = [name for name in warehouse.columns(DELIVERED) if name != "_churn_row"]
+    known = json.loads(known_forms(warehouse, load.table.name).get(_COLUMNS, "[]"))
+    if not known or not set(known) <= set(columns):
+        known = columns
+    listed, before = (", ".join(f"d.{quoted(name)}" for name in names) for names in (columns, known))
     warehouse.execute(
-        f"create or replace temp table {ARRIVED} as select d._churn_row, hash(h) as row_hash,"
+        f"create or replace temp table {ARRIVED} as select d._churn_row, hash(h) as row_hash, hash(k) as known_hash,"
         f" coalesce(d.{quoted(column)} >= {begins}, true) as is_recent"
-        f" from {DELIVERED} as d, lateral (select d.* exclude (_churn_row)) as h"
+        f" from {DELIVERED} as d, lateral (select {listed}) as h, lateral (select {before}) as k"
     )
+    keep_form(warehouse, load.table.name, _COLUMNS, json.dumps(columns), "")
 
 
 def _delivery(warehouse: Warehouse, file: SourceFile) -> Delivery:

@@ -15,7 +15,7 @@ ARRIVED: Final = (
 def leave_out_loaded(warehouse: Warehouse, name: str) -> int:
     """Drop the rows of the overlap that were loaded before, and return how many are left."""
     warehouse.execute(
-        f"delete from {DELIVERED} where _churn_row in (select _churn_row from {ARRIVED} where row_hash in"
+        f"delete from {DELIVERED} where _churn_row in (select _churn_row from {ARRIVED} where known_hash in"
         " (select row_hash from raw.overlaps where source = ?))",
         [name],
     )

@@ -147,6 +147,11 @@ def test_what_lies_before_an_export_of_the_last_days_stays(warehouse: Warehouse,
     assert warehouse.rows("select payment_id from raw.payments order by 1") == [
         (f"P{n}",) for n in (1, 2, 3, 4, 6, 7, 8)
     ]
+    put("p.csv", PAYMENTS + last_days(6).split("P9")[0])  # the days move on, and nothing is new
+    load("payments", "p.csv", now=NOW + 4 * DAY)
+    assert warehouse.rows("select payment_id from raw.payments order by 1") == [
+        (f"P{n}",) for n in (1, 2, 3, 4, 6, 7, 8)
+    ]
 
 
 def test_a_first_row_that_is_taken_out_of_a_month_is_gone(warehouse: Warehouse, load: Load, put: Put) -> None:

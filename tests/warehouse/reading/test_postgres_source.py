@@ -95,6 +95,18 @@ def test_loading_again_loads_nothing_and_a_changed_result_keeps_what_was_known(
     assert warehouse.rows("select * from raw.payments order by load_id") == before
 
 
+def test_a_column_that_is_added_brings_no_row_twice(warehouse: Warehouse, load: Run, database: Any) -> None:
+    database.execute("create table events (customer_id int, event_type text, occurred_at timestamptz, at timestamptz)")
+    row = "insert into events values ({}, 'login', '2026-02-01', '2026-02-01 10:00')"
+    by_update: dict[str, Any] = {"options": {"updated": "at"}, "columns": {}}
+    database.execute(row.format(1))
+    load("events", **by_update)
+    database.execute("alter table events add column device text default 'web'")
+    database.execute(row.format(2))
+    assert [load("events", **by_update).rows for _ in range(2)] == [1, 0]
+    assert warehouse.rows("select customer_id, device from raw.events order by 1") == [("1", None), ("2", "web")]
+
+
 def test_a_query_of_the_last_days_forgets_nothing_from_before_them(
     warehouse: Warehouse, load: Run, database: Any
 ) -> None:

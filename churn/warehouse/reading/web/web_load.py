@@ -208,7 +208,7 @@ def _drop_shifted(load: Load, arrived: Path, progress: PageProgress) -> None:
             " (partition by row_hash order by _churn_row) > 1)"
         )
     warehouse.execute(
-        f"create or replace temp table {ARRIVED} as select _churn_row, row_hash, true as is_recent from {_LINES}"
+        f"create or replace temp table {ARRIVED} as select _churn_row, row_hash, row_hash as known_hash, true as is_recent from {_LINES}"
         f" where _churn_row in (select _churn_row from {DELIVERED})"
     )
     warehouse.execute(f"drop table {_LINES}")

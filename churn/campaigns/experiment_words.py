@@ -60,6 +60,14 @@ def _headline(d: ExperimentFigures) -> str:
         contacted = "some" if some is None else f"{count(some.contacted)} of {count(d.counts.compared)}"
         lead = "It works" if effect.low > 0 else "It works for some"
         return f"{lead}: {_change(d, effect)} on average. Contact {contacted}."
+    return _works_for_nobody(d, effect)
+
+
+def _works_for_nobody(d: ExperimentFigures, effect: EffectInterval) -> str:
+    """Return the headline of an effect that is not worth its money."""
+    everybody = d.policy("everybody")
+    if everybody is not None and everybody.gain.high is not None and everybody.gain.high < 0:
+        return f"It works, and costs more than it brings: {_change(d, effect)}. On these terms contact nobody."
     return f"It works, and is not shown to pay: {_change(d, effect)}. On these terms contact nobody."
 
 
@@ -200,12 +208,33 @@ def _notes(d: ExperimentFigures) -> list[str]:
                 f"`{d.terms.value}` holds amounts for {count(d.worth.not_counted)} customers whose `{d.terms.outcome}` is not as wanted: they are "
                 "in no figure. If money comes and goes without it too, such as refunds, analyse an outcome that says who brought money."
             )
+    notes += _money_alone(d)
     some = d.policy("some")
     if some is not None and some.judged_on < counts.compared:
         notes.append(
             f"The model and its policy were learnt and judged on {count(some.judged_on)} customers drawn by chance; effect and the other policies are of all."
         )
     return notes
+
+
+def _money_alone(d: ExperimentFigures) -> list[str]:
+    """Return that money differs beyond chance where the outcome does not; nothing elsewhere."""
+    everybody = d.policy("everybody")
+    if d.unit != "money" or d.verdict != "no_proof" or everybody is None:
+        return []
+    low, high = everybody.gain.low, everybody.gain.high
+    if low is None or high is None or low <= 0 <= high:
+        return []
+    gain = _amount(d, everybody.gain, sign=True)
+    if high < 0:
+        return [
+            f"In money contacting everybody loses beyond chance, {gain} against nobody, though no effect on `{d.terms.outcome}` is proven."
+        ]
+    text = (
+        f"In money contacting everybody gains beyond chance, {gain} against nobody, though no effect on `{d.terms.outcome}` is proven: "
+        "what each brought may differ and not how many did. Test it again with that as the question."
+    )
+    return [text]
 
 
 def _repeated(repeated: RepeatedRows) -> str:

@@ -316,7 +316,12 @@ def _learnt(d: Measured) -> str | None:
     """Say what is believed of the offer now, beside what its file says."""
     if d.learnt is None:
         return None
-    return f"Learnt of the offer, for its next plans: {'; '.join(map(rate_words, d.learnt.effect))}."
+    learnt = f"Learnt of the offer, for its next plans: {'; '.join(map(rate_words, d.learnt.effect))}."
+    alone, held_out = sum(level.customers for level in d.learnt.levels), d.arms.holdout.measured
+    if alone <= held_out:
+        return learnt
+    # So it may say harm where by luck many of a few who were held out left.
+    return f"{learnt} Who leaves without contact is told there by {count(alone)} customers whom nobody contacted, and not by the {count(held_out)} held out alone."
 
 
 def _cuped(d: Measured) -> str | None:

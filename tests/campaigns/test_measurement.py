@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -17,7 +19,9 @@ from churn.campaigns.measurement import (
     two_by_two,
     value_of_a_save,
 )
+from churn.campaigns.measurement_words import words_of
 from churn.decisions.experiment import newcombe
+from churn.documents.measurement import MeasuredLevel, OfferLearning
 from tests.campaigns.measured import document, followed
 
 
@@ -272,3 +276,35 @@ def test_strata_that_lack_an_arm_join_their_like_by_risk_and_never_another_split
     assert labels == ["a 001"] * 3 + ["a 000"] * 2 + ["b 000"] * 3
     alone = frame.filter(split="c")
     assert comparable(alone).equals(alone)
+
+
+@pytest.mark.parametrize(("customers", "is_said"), [(4_191, True), (134, False)])
+def test_what_is_learnt_says_who_tells_of_leaving_without_contact(customers: int, is_said: bool) -> None:
+    """The rates may say harm beside an effect that is none: of a few held out many may leave by luck."""
+    level = MeasuredLevel(
+        model_version="m1",
+        day=date(2026, 7, 1),
+        window_days=30,
+        customers=customers,
+        expected=196.0,
+        churned=238,
+        precision=(),
+        shift=(),
+    )
+    learnt = OfferLearning(
+        keys=(),
+        precision=(),
+        shift=(),
+        treated=1204,
+        holdout=134,
+        rounds=1,
+        intercept=0.0,
+        slope=1.0,
+        effect=(),
+        levels=(level,),
+    )
+    measured = document(followed()).model_copy(update={"learnt": learnt})
+    (sentence,) = [part.sentence for part in words_of(measured).story if part.code == "learnt"]
+    assert (
+        "told there by 4,191 customers whom nobody contacted, and not by the 134 held out alone" in sentence
+    ) == is_said

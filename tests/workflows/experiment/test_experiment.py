@@ -449,3 +449,29 @@ def test_an_outcome_may_be_a_condition_on_what_was_spent(tmp_path) -> None:
         read_experiment(ExperimentFile(path, "arm", "spent", control="none", value="spent"))
     with pytest.raises(ConfigError, match=r"no column `spend`\. Did you mean `spent`"):
         read_experiment(ExperimentFile(path, "arm", "spend > 0", control="none"))
+
+
+@pytest.mark.parametrize(
+    ("cost", "lift", "more", "headline", "note"),
+    [
+        (0.0, 0.0, 3.0, "Not proven", "gains beyond chance"),
+        (4.0, 0.0, 1.0, "Not proven", "loses beyond chance"),
+        (9.0, 0.1, 1.0, "It works, and costs more than it brings", None),
+        (2.0, 0.1, 1.0, "It works, and is not shown to pay", None),
+    ],
+)
+def test_money_that_is_proven_is_said_beside_an_effect_that_is_not(
+    context, tmp_path, cost: float, lift: float, more: float, headline: str, note: str | None
+) -> None:
+    """Who is contacted spends `more` times as much, and `lift` more of them spend."""
+    rng = np.random.default_rng(6)
+    treated = np.arange(4_000) % 2
+    bought = (np.arange(4_000) // 2 % 100 < 20 + 100 * lift * treated).astype(int)
+    spent = np.where(bought == 1, rng.gamma(4, 5, 4_000) * np.where(treated == 1, more, 1.0), 0.0).round(2)
+    pl.DataFrame({"arm": treated, "bought": bought, "spent": spent}).write_csv(tmp_path / "a.csv")
+    file = ExperimentFile(tmp_path / "a.csv", "arm", "bought", value="spent", cost=cost, planned_share=0.5)
+    words = analyse_experiment(context, file, **QUICK).document.words
+    assert words.headline.startswith(headline)
+    notes = [text for text in words.notes if text.startswith("In money")]
+    assert len(notes) == (note is not None)
+    assert note is None or note in notes[0]

@@ -114,22 +114,33 @@ def caveats(d: Measured) -> list[str]:
     notes += [_moved(d, earlier) for earlier in (d.earlier,) if earlier is not None]
     if d.status == "measured":
         notes += _thin(d)
-    if d.events.before_assignment:
-        singular, plural = (
-            "outcome event from before the assignment does not count.",
-            "outcome events from before the assignment do not count.",
-        )
-        notes.append(_counted(d.events.before_assignment, singular, plural))
-    if d.events.unmatched:
-        singular, plural = (
-            "outcome event is about somebody not in this campaign.",
-            "outcome events are about somebody not in this campaign.",
-        )
-        notes.append(_counted(d.events.unmatched, singular, plural))
+    notes += _events_left_out(d)
     if len(d.windows) > 1:
         days = " and ".join(str(window) for window in d.windows)
         notes.append(f"The plans of this campaign have windows of {days} days; each customer is judged by their own.")
     return notes
+
+
+def _events_left_out(d: Measured) -> list[str]:
+    """Return which outcome events count for nothing, and why."""
+    kinds = (
+        (
+            d.events.before_assignment,
+            "outcome event from before the assignment does not count.",
+            "outcome events from before the assignment do not count.",
+        ),
+        (
+            d.events.after_window,
+            "outcome event from after the window does not count, nor what it cost.",
+            "outcome events from after the window do not count, nor what they cost.",
+        ),
+        (
+            d.events.unmatched,
+            "outcome event is about somebody not in this campaign.",
+            "outcome events are about somebody not in this campaign.",
+        ),
+    )
+    return [_counted(number, singular, plural) for number, singular, plural in kinds if number]
 
 
 def _moved(d: Measured, earlier: EarlierFigures) -> str:

@@ -21,7 +21,7 @@ from churn.campaigns.measurement import (
 )
 from churn.campaigns.measurement_words import words_of
 from churn.decisions.experiment import newcombe
-from churn.documents.measurement import MeasuredLevel, OfferLearning
+from churn.documents.measurement import EventCounts, MeasuredLevel, OfferLearning
 from tests.campaigns.measured import document, followed
 
 
@@ -308,3 +308,12 @@ def test_what_is_learnt_says_who_tells_of_leaving_without_contact(customers: int
     assert (
         "told there by 4,191 customers whom nobody contacted, and not by the 134 held out alone" in sentence
     ) == is_said
+
+
+def test_events_that_count_for_nothing_are_told_with_the_reason() -> None:
+    told = document(
+        followed(), events=EventCounts(events=20, unmatched=1, before_assignment=2, after_window=7)
+    ).words.notes
+    assert "2 outcome events from before the assignment do not count." in told
+    assert "7 outcome events from after the window do not count, nor what they cost." in told
+    assert "1 outcome event is about somebody not in this campaign." in told

@@ -107,6 +107,7 @@ def _load(load: Load, delivery: Delivery, load_id: int) -> list[Loaded]:
         as_text=kept_as_text(table, source, delivery.columns, tells_days=bool(load.reading.company)),
         fixed=declared_types(source, delivery.columns),
     )
+    delivery = _without_types_that_nothing_tells(load, delivery)
     listed = _listed(load, delivery)
     load = replace(load, reading=_with_orders(load, delivery, _resolved(load, delivery, listed)))
     load = replace(load, reading=_with_days(load, delivery, _resolved(load, delivery, listed)))
@@ -201,6 +202,29 @@ def _resolved(load: Load, delivery: Delivery, columns: Sequence[Selected]) -> li
         # The expression itself may fail on a value (strptime of a broken date): then the row is the thing at fault.
         done.append(replace(column, delivered=f"try({column.delivered})", sql=f"try({made.sql})", type=wanted))
     return done
+
+
+def _without_types_that_nothing_tells(load: Load, delivery: Delivery) -> Delivery:
+    """Give text columns without any value no type where an expression needs another than text: it runs on files in which they have some."""
+    listed = _listed(load, delivery)
+    if not delivery.is_text or all(column.sql for column in listed):
+        return delivery
+    try:
+        _resolved(load, delivery, listed)
+    except ConfigError:
+        texts = [name for name, kind in delivery.columns.items() if kind == "VARCHAR"]
+        counts = ", ".join(f"count({quoted(name)})" for name in texts) or "0"
+        held = load.warehouse.rows(f"select {counts} from ({delivery.sql})")[0]
+        empty = [name for name, count in zip(texts, held, strict=False) if not count]
+        if not empty:
+            raise
+        nulls = ", ".join(f"null as {quoted(name)}" for name in empty)
+        return replace(
+            delivery,
+            sql=f"select * replace ({nulls}) from ({delivery.sql})",
+            columns={name: '"NULL"' if name in empty else kind for name, kind in delivery.columns.items()},
+        )
+    return delivery
 
 
 def kept_as_text(

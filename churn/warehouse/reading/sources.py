@@ -29,6 +29,9 @@ class Files:
         by_name: dict[str, SourceFile] = {}
         for pattern in self._patterns:
             files = self._remote(pattern) if "://" in pattern else _local(pattern)
+            if not files and Path(pattern).is_dir():
+                remedy = f'Name the files in it: [sources.{self._name}] path = "{Path(pattern).name}/*.csv".'
+                raise ContractBroken(f"a folder is no file for {self._name}", where=pattern, remedy=remedy)
             if not files:
                 remedy = f"Check [sources.{self._name}] path, and that the export ran."
                 raise ContractBroken(f"no file for {self._name}", where=pattern, remedy=remedy)

@@ -397,3 +397,14 @@ def test_a_source_without_required_column_names_file_columns_and_remedy(
     assert str(path) in text
     assert "found customer, start" in text
     assert 'columns = { customer_id = "customer" }' in text
+
+
+def test_an_expression_runs_on_a_file_in_which_a_column_of_it_is_empty(
+    warehouse: Warehouse, load: Load, put: Put
+) -> None:
+    header = "customer_id,started_at,created_at,updated_at\n"
+    put("s-1.csv", header + "A,2026-01-01,2026-01-02 10:00,\n")
+    put("s-2.csv", header + "B,2026-01-01,2026-01-02 10:00,2026-01-03 10:00\n")
+    load("sessions", "s-*.csv", columns={"known_at": "coalesce(updated_at, created_at)"})
+    found = warehouse.rows("select customer_id, known_at, updated_at::varchar from raw.sessions order by 1")
+    assert found == [("A", datetime(2026, 1, 2, 10), None), ("B", datetime(2026, 1, 3, 10), "2026-01-03 10:00:00")]

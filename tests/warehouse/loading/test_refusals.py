@@ -227,3 +227,11 @@ def test_a_file_of_terms_that_mostly_end_before_they_begin_has_its_columns_mixed
     put("s.csv", "subscription_id,customer_id,started_at,ended_at\n" + rows)
     with pytest.raises(ContractBroken, match=r"4 of 4 rows .*ended_at 2026-01-01 00:00:00 is before started_at"):
         load("subscriptions", "s.csv")
+
+
+def test_a_folder_is_told_from_a_place_without_files(load: Load, put: Put) -> None:
+    put("exports/s.csv", SESSIONS + GOOD)
+    with pytest.raises(ContractBroken, match="a folder is no file for sessions") as caught:
+        load("sessions", "exports")
+    assert caught.value.remedy == 'Name the files in it: [sources.sessions] path = "exports/*.csv".'
+    assert load("sessions", "exports/*.csv").rows == 5

@@ -378,3 +378,19 @@ def test_delivered_columns_may_bear_the_names_of_working_columns(warehouse: Ware
         "from staging.subscription_events"
     )
     assert warehouse.rows(query) == [("Bonn", "x", "y", "started")]
+
+
+def test_a_log_of_changes_tells_of_a_deletion_as_the_documentation_says(warehouse: Warehouse, tmp_path: Path) -> None:
+    head = "op,ts,subscription_id,customer_id,started_at,ended_at,monthly_fee\n"
+    rows = "I,2026-01-01,S1,C1,2026-01-01,,10\nU,2026-01-05,S1,C1,2026-01-01,,20\nD,2026-01-10,S1,C1,2026-01-01,,20\n"
+    (tmp_path / "log.csv").write_text(head + rows)
+    columns = {"known_at": "ts", "ended_at": "case when op = 'D' then ts else ended_at end"}
+    source = SourceSettings(path=str(tmp_path / "log.csv"), columns=columns)
+    ingest(warehouse, {"subscriptions": source}, now=NOW)
+    build(warehouse, load_models(tmp_path), schemas=["staging"])
+    query = "select monthly_fee, ended_at, available_at, superseded_at from staging.subscriptions order by fact_version"
+    assert warehouse.rows(query) == [
+        (10.0, None, day(1), day(5)),
+        (20.0, None, day(5), day(10)),
+        (20.0, day(10), day(10), None),
+    ]

@@ -100,8 +100,8 @@ def caveats(d: Measured) -> list[str]:
         )
     if d.status != "not_mature":
         notes += [
-            f"{count(arm.missing)} of {count(arm.assigned)} in the {name} are no longer in the data and could not "
-            "be followed."
+            f"{count(arm.missing)} of {count(arm.assigned)} in the {name} are no longer in the data, or had left before they were "
+            "assigned as is known now, and could not be followed."
             for name, arm in (("treatment", arms.treatment), ("holdout", arms.holdout))
             if arm.missing
         ]
@@ -237,6 +237,11 @@ def _headline(d: Measured) -> str:
 
 def _until(d: Measured) -> str:
     ready = d.maturity.ready_date
+    if ready is not None and ready <= d.data_cutoff.date():
+        return (
+            f"That day has come, and the data reach {d.data_cutoff:%Y-%m-%d}, but what tells who left does not: load a newer export of it "
+            "with `churn refresh`."
+        )
     if ready is not None and ready <= d.measured_at.date():
         return f"That day has come, but the data reach only {d.data_cutoff:%Y-%m-%d}: run `churn refresh`."
     return "Until then there is no verdict."

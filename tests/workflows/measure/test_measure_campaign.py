@@ -332,3 +332,10 @@ def test_probabilities_of_other_days_than_the_window_are_taken_to_its_length(tmp
     assert as_stated.ledger is not None
     assert as_stated.ledger.holdout_expected_churned == pytest.approx(40 * 0.3)
     assert document.learnt.effect[0].expected < as_stated.learnt.effect[0].expected
+
+
+def test_a_source_of_churn_that_lags_is_named_and_not_the_others(planned: Path) -> None:
+    """Sessions go on, the subscriptions end in June: nobody can say yet who left in the window."""
+    world = company(leaves=lambda _number: False, until="2024-06-15").session("c000", "2024-07-18 12:00")
+    headline = measure_campaign(context(planned, world), "support_call").document.words.headline
+    assert "the data reach 2024-07-19, but what tells who left does not" in headline

@@ -41,6 +41,14 @@ def put_into_words(d: ExperimentFigures) -> ExperimentWords:
     )
 
 
+def whole_groups_sentence(column: str) -> str:
+    """Return that the groups of a column were assigned as a whole, and what that makes of the intervals."""
+    return (
+        f"All customers of one `{column}` are in one arm: whole groups were assigned, so the intervals here are those of "
+        "groups drawn by chance, and wider than of as many customers. If the treatment made the column, leave it out."
+    )
+
+
 def _headline(d: ExperimentFigures) -> str:
     effect = d.effect
     if d.verdict == "split_broken" or effect is None:

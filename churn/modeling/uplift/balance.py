@@ -34,8 +34,8 @@ class Imbalance:
         """What this means, in words."""
         if self.is_whole:
             return (
-                f"All customers of one `{self.feature}` are in one arm: whole groups were assigned, so the intervals here are those of "
-                "groups drawn by chance, and wider than of as many customers. If the treatment made the column, leave it out."
+                f"All customers of one `{self.feature}` are in one arm: whole groups were assigned, and the intervals here, "
+                "which take customers as drawn one by one, are too narrow. Give one row for each group, or draw customers."
             )
         return (
             f"`{self.feature}` differs between those contacted and those left alone (p = {self.p_value:.1g}). "

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from churn.campaigns.experiment_words import put_into_words
+from churn.campaigns.experiment_words import put_into_words, whole_groups_sentence
 from churn.context import Context
 from churn.decisions.checks import Bools
 from churn.decisions.clusters import design_effect, effect_of_groups
@@ -344,7 +344,10 @@ def _imbalances(rows: ExperimentRows) -> tuple[ImbalancedColumn, ...]:
         return ()
     return tuple(
         ImbalancedColumn(
-            column=column.feature, p_corrected=column.p_value, sentence=column.sentence, is_whole=column.is_whole
+            column=column.feature,
+            p_corrected=column.p_value,
+            sentence=whole_groups_sentence(column.feature) if column.is_whole else column.sentence,
+            is_whole=column.is_whole,
         )
         for column in imbalances
     )

@@ -28,7 +28,10 @@ _HEADER = re.compile(r"^\s*\[+\s*([^\]]+?)\s*\]+")
 
 @dataclass(frozen=True)
 class Complaint:
-    """One thing wrong in a campaign file; `line` is 0 where it is the whole file, `place` the key if it is one."""
+    """One thing wrong in a campaign file; `line` is 0 where it is the whole file, `place` the key if it is one.
+
+    `lacks_source`: the file is right, but a source that it needs is not declared.
+    """
 
     campaign: str
     file: Path
@@ -36,6 +39,7 @@ class Complaint:
     what: str
     remedy: str
     place: tuple[str, ...] = ()
+    lacks_source: bool = False
 
     def error(self) -> ConfigError:
         """Return the complaint as the error that stops a plan."""

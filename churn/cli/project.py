@@ -80,6 +80,12 @@ def init(
             line(f"Wrote {project.settings}. Name your files under [sources.*], then run `churn refresh`.")
         for path in project.campaigns.values():
             line(f"Wrote {path}, an example of a campaign: change it, copy it under another name, or delete it.")
+        if project.unfit:
+            needed = sorted({source for sources in project.unfit.values() for source in sources})
+            line(
+                f"Left out {', '.join(project.unfit)}, examples of campaigns that need {' and '.join(needed)}, "
+                "and the example of a programme, in which they compete."
+            )
         for path in project.programmes.values():
             line(f"Wrote {path}, an example of a programme: these campaigns compete for the same customers.")
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from pydantic_core import PydanticUndefined
 
 from churn import resources
 from churn.campaigns.programmes import EXAMPLE, FOLDER
-from churn.config import ResourceSettings, Settings
+from churn.config import ResourceSettings, Settings, SourceSettings
 from churn.errors import ConfigError, ResourceError
+from churn.snapshots.sources_needed import missing_sources
+from churn.warehouse.models.sql_models import load_models
 from churn.warehouse.opening import open_warehouse
 from churn.warehouse.proposing.evidence import look_at, shape_of
 from churn.warehouse.proposing.proposal import SourceProposal, propose
@@ -52,7 +55,8 @@ SOURCES = """
 class NewProject:
     """The files written: settings, campaigns by name, and programmes; those that were there already are left as they are.
 
-    `proposals` are the sections of sources, where files were named.
+    `proposals` are the sections of sources, where files were named; `unfit` the examples of campaigns that need other
+    sources than these, by name.
     """
 
     settings: Path
@@ -60,6 +64,7 @@ class NewProject:
     programmes: dict[str, Path]
     proposals: tuple[SourceProposal, ...] = ()
     left_out: tuple[Path, ...] = ()
+    unfit: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 CONNECTORS = """
@@ -89,7 +94,9 @@ def init_project(
         raise ConfigError(
             "exists already", where=str(path), remedy="Edit it, or name another folder: `churn init FOLDER`."
         )
+    left_out = tuple(_of_another_kind(files))
     proposals = propose_sources(files, year=year) if files and year is not None else []
+    unfit = _unfit_examples(proposals) if proposals else {}
     sources = written_sources(proposals, folder) if proposals else SOURCES
     written = {}
     try:
@@ -98,13 +105,26 @@ def init_project(
         campaigns.mkdir(parents=True, exist_ok=True)
         for shipped in sorted(resources.bundled("campaigns").glob("*.toml")):
             target = campaigns / shipped.name
-            if not target.exists():
+            if not target.exists() and shipped.stem not in unfit:
                 target.write_text(shipped.read_text(encoding="utf-8"), encoding="utf-8")
                 written[shipped.stem] = target
-        programmes = write_example_programme(folder / home)
+        programmes = {} if unfit else write_example_programme(folder / home)
     except OSError as error:
         raise ResourceError(f"cannot be written: {error.strerror}", where=str(error.filename or path)) from error
-    return NewProject(path, written, programmes, tuple(proposals), tuple(_of_another_kind(files)))
+    return NewProject(path, written, programmes, tuple(proposals), left_out, unfit)
+
+
+def _unfit_examples(proposals: Sequence[SourceProposal]) -> dict[str, tuple[str, ...]]:
+    """Return the examples of campaigns that name features of other sources than those proposed, with these sources."""
+    proposed = {proposal.table: SourceSettings(path="any") for proposal in proposals}
+    settings, models = Settings(sources=proposed), load_models(Path())
+    unfit = {}
+    for shipped in sorted(resources.bundled("campaigns").glob("*.toml")):
+        words = set(re.findall(r"\w+", shipped.read_text(encoding="utf-8")))
+        missing = missing_sources(settings, models, words)
+        if missing:
+            unfit[shipped.stem] = tuple(sorted({source for sources in missing.values() for source in sources}))
+    return unfit
 
 
 def write_example_programme(home: Path) -> dict[str, Path]:
@@ -180,8 +200,8 @@ def commented_settings(sources: str = SOURCES, telling: _HowChurnIsTold | None =
     """Return churn.toml with every section, key, default and explanation, all commented out but for `sources` and `telling`."""
     parts = [HEADER]
     telling = telling or _HowChurnIsTold({})
-    for name, field in Settings.model_fields.items():
-        section = field.annotation
+    for name, described in Settings.model_fields.items():
+        section = described.annotation
         if name == "sources":
             parts.append(sources)
         elif name == "connectors":

@@ -30,7 +30,7 @@ COLUMNS = {  # what the first column of the table calls it: the table and column
 }
 REST = {
     "support_tickets": {"ticket_id": "1", "customer_id": "C", "opened_at": "2026-01-01"},
-    "customers": {"customer_id": "C"},
+    "customers": {"customer_id": "C", "country": ""},
     "payments": {"payment_id": "1", "customer_id": "C", "attempted_at": "2026-01-01"},
     "customer_snapshots": {"customer_id": "C"},
 }

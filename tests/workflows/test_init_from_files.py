@@ -281,6 +281,26 @@ def test_the_command_says_what_was_made_of_the_files_and_what_to_do_next(
     assert said in " ".join(done.output.split())
 
 
+def test_examples_that_need_other_files_are_left_out_and_no_check_stumbles_over_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "kunden.csv").write_text(KUNDEN, encoding="utf-8")
+    (tmp_path / "verträge.csv").write_text(VERTRAEGE, encoding="utf-8")
+    done = CliRunner().invoke(build_app(), ["init", "--from", "."])
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.output.split())
+    assert "Left out fix_payment, support_call, examples of campaigns that need payments and support_tickets" in said
+    assert "being neither CSV" not in said
+    assert [path.name for path in (tmp_path / ".churn").rglob("*.toml")] == ["price_incentive.toml"]
+    checked = CliRunner().invoke(build_app(), ["campaigns", "validate", "--json"])
+    assert checked.exit_code == 0, checked.output
+    warned = " ".join(json.loads(checked.output)["warnings"])
+    assert "`fix_payment`, an example that ships: `has_unpaid_bill` is made of the source `payments`" in warned
+    named = CliRunner().invoke(build_app(), ["campaigns", "validate", "fix_payment"])
+    assert named.exit_code == 2, named.output
+
+
 def test_headings_with_points_and_signs_are_proposed_as_they_stand(tmp_path: Path) -> None:
     rows = "".join(f"V{n};K{n};{n:02}.03.2024;9,{n:02};\n" for n in range(1, 21))
     (tmp_path / "verträge.csv").write_text("Vertrags-Nr.;Kunden-Nr.;Beginn;Monatspreis (€);\n" + rows, encoding="utf-8")

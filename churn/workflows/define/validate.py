@@ -12,6 +12,7 @@ from churn.campaigns.reading import Complaint, campaign_files, examine, line_of,
 from churn.context import Context
 from churn.documents.definition import CampaignDefinition
 from churn.errors import ConfigError, WarehouseBusy
+from churn.resources import bundled
 from churn.snapshots.customer_terms import ROW_COLUMNS, check_formulas, known_columns, require_numbers
 from churn.snapshots.sources_needed import undeclared
 from churn.warehouse.models.filters import audience_filter, term_value
@@ -32,7 +33,8 @@ def validate_campaigns(context: Context, names: Sequence[str] = ()) -> CampaignR
     """Read the campaigns named, or all, and return everything wrong: file, line, what, and what to do.
 
     Besides the file itself: features that no SQL file makes, sources they need and connectors that churn.toml does not declare,
-    and, where features were built, SQL terms that give no numbers.
+    and, where features were built, SQL terms that give no numbers. Of an example that ships and nobody named, a source
+    that is not declared is a warning: nobody wrote it for this home.
     Raises CampaignError for a campaign that there is not.
     """
     home = context.settings.home
@@ -43,6 +45,7 @@ def validate_campaigns(context: Context, names: Sequence[str] = ()) -> CampaignR
     chosen = {name: path for name, path in sorted(files.items()) if not names or name in names}
     complaints: list[Complaint] = []
     read: list[CampaignDefinition] = []
+    unfit: list[str] = []
     for name, path in chosen.items():
         definition, wrong = examine(name, path)
         complaints += wrong
@@ -51,12 +54,16 @@ def validate_campaigns(context: Context, names: Sequence[str] = ()) -> CampaignR
     known = _known_features(context, read) if any(map(_reads_features, read)) else frozenset()
     for definition in read:
         path = chosen[definition.name]
-        complaints += beyond_the_file(context, definition, path, path.read_text(encoding="utf-8-sig"), known)
+        beyond = beyond_the_file(context, definition, path, path.read_text(encoding="utf-8-sig"), known)
+        if definition.name not in names and path.is_relative_to(bundled("campaigns")):
+            unfit += [f"`{definition.name}`, an example that ships: {c.what}." for c in beyond if c.lacks_source]
+            beyond = [complaint for complaint in beyond if not complaint.lacks_source]
+        complaints += beyond
     complaints += _no_numbers(
         context, [d for d in read if d.offer.formulas and d.name not in {c.campaign for c in complaints}], chosen
     )
     warnings = [single_rate_note(definition) for definition in read if definition.offer.success is None]
-    return CampaignReview(chosen, sorted(complaints, key=lambda item: (item.campaign, item.line)), warnings)
+    return CampaignReview(chosen, sorted(complaints, key=lambda item: (item.campaign, item.line)), [*unfit, *warnings])
 
 
 def beyond_the_file(
@@ -90,7 +97,11 @@ def beyond_the_file(
     models = load_models(context.settings.home) if read else {}
     for place, features in read:
         lacks = [undeclared(context.settings, models, [feature]) for feature in sorted(features)]
-        complaints += [Complaint(definition.name, path, line_of(text, place), *lack, place) for lack in lacks if lack]
+        complaints += [
+            Complaint(definition.name, path, line_of(text, place), *lack, place, lacks_source=True)
+            for lack in lacks
+            if lack
+        ]
     connector, connectors = definition.crm.connector, context.settings.connectors
     if connector is not None and connector not in connectors:
         remedy = nearest(connector, connectors) if connectors else f"Declare [connectors.{connector}] in churn.toml."

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import psycopg
 
 _MINIMUM = 12_000
-_WHOLE = 1_200_000
+_WHOLE = 2_400_000
 _AT_ONCE = 50_000
 
 

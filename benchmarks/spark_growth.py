@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import shutil
 import time
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ _STEPS = ("spark_build", "spark_rows")
 class Scored:
     """What a score took: seconds on the clock; processor seconds of driver, tasks and Java; the most memory of a task.
 
-    `cutting` are those of the driver's seconds that cutting takes.
+    `cutting` are those of the driver's seconds that cutting takes, `driver_mb` the most memory of the driver so far.
     """
 
     rows: int
@@ -41,6 +42,7 @@ class Scored:
     tasks: float
     java: float
     task_mb: float
+    driver_mb: float
 
     @property
     def processor(self) -> float:
@@ -82,7 +84,9 @@ def _score(context: Context, home: Path, days: int) -> Scored:
     steps = [line for line in lines if line["event"] in _STEPS]
     cutting = sum(line["cpu_seconds"] for line in lines if line["event"] == "spark_cut")
     in_tasks = sum(step["cpu_seconds"] for step in steps)
-    return Scored(result.customers, seconds, driver, cutting, in_tasks, in_java, max(step["peak_mb"] for step in steps))
+    task_mb = max(step["peak_mb"] for step in steps)
+    driver_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return Scored(result.customers, seconds, driver, cutting, in_tasks, in_java, task_mb, driver_mb)
 
 
 def main() -> None:

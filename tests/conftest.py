@@ -53,6 +53,7 @@ LONG = (
     "tests/distributed/test_build.py",
     "tests/workflows/test_training_share.py",
     "tests/sql/test_names.py",
+    "tests/workflows/test_init_from_files.py",
     "tests/workflows/mirror/test_mirror.py",
     "tests/docs/test_notebooks.py",
     "tests/workflows/refresh/test_refused.py",

@@ -359,12 +359,12 @@ def test_an_end_taken_back_is_one_new_start_however_often_the_subscription_is_de
     for number, canceled in enumerate(("", "2026-01-10", "", "", "")):
         (tmp_path / f"s-{number}.csv").write_text(f"{head}S1,C1,2026-01-01,{canceled},{number // 4}\n")
         ingest(warehouse, {"subscriptions": source}, now=day(12 + number))
-        build(warehouse, models, schemas=["staging"])
+        build(warehouse, models, schemas=["staging"], names=["staging.subscription_events"])
     query = "select * from staging.subscription_events order by all"
     bit_by_bit = warehouse.rows(query)
     assert [row[1] for row in bit_by_bit].count("S1 resumed 2026-01-14 00:00:00") == 1
     warehouse.execute("drop table raw.builds")
-    build(warehouse, models, schemas=["staging"])
+    build(warehouse, models, schemas=["staging"], names=["staging.subscription_events"])
     assert warehouse.rows(query) == bit_by_bit
 
 

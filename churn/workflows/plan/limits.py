@@ -152,10 +152,13 @@ def limits_left(
     used: Sequence[Used],
     day: date,
     budget: Decimal | float | None,
+    *,
+    taken_by_others: float = 0.0,
 ) -> RemainingLimits:
     """Return what is left of `budget` after these campaigns' earlier plans, and of the channels after today's.
 
-    A channel's capacity is per plan: contacts planned for the same snapshot date count, by whatever campaign.
+    `taken_by_others` is what offers took of it that take part no more. A channel's capacity is per plan: contacts planned for
+    the same snapshot date count, by whatever campaign.
     """
     import polars as pl
 
@@ -171,7 +174,7 @@ def limits_left(
                 channel = channels.get(name) or (plan.definition.offer.channel if plan else None)
                 if channel in taken:
                     taken[channel] += count
-    committed = sum(earlier.committed + earlier.month_committed for earlier in used)
+    committed = taken_by_others + sum(earlier.committed + earlier.month_committed for earlier in used)
     left = None if budget is None else max(float(budget) - committed, 0.0)
     return RemainingLimits(left, {name: max(float(capacity[name] - taken[name]), 0.0) for name in capacity})
 

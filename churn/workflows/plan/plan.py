@@ -142,12 +142,13 @@ def _plan(context: Context, request: PlanRequest, competition: _Competition) -> 
             standing: Mapping[str, PlanRecord] = {}
             used = [opened.used[definition.name] for definition in definitions]
             budget = request.budget if request.budget is not None else opened.programme.limits.budget
+            taken_by_others = opened.taken_by_others
         else:
             standing = standing_plans(context, definitions, scores, inputs)
             used = [used_by(context, facts.assigned, definition) for definition in definitions]
-            budget = request.budget
+            budget, taken_by_others = request.budget, 0.0
         named = [offer.definition for offer in priced]
-        limits = limits_left(context, named, used, scores.snapshot_date, budget)
+        limits = limits_left(context, named, used, scores.snapshot_date, budget, taken_by_others=taken_by_others)
         context.progress.step("Choosing whom to contact")
         slice_asked = None if opened is None else opened.slice_asked
         choice = choose(priced, used, limits, scores.frame, nobody=bool(standing), slice_asked=slice_asked)

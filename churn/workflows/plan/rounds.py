@@ -43,6 +43,11 @@ class OpenRound:
     used: Mapping[str, Used]
 
     @property
+    def taken_by_others(self) -> float:
+        """Money that offers took of this month's budget which take part no more."""
+        return sum(used.month_committed for name, used in self.used.items() if name not in self.programme.competing)
+
+    @property
     def slice_asked(self) -> AskedSlice:
         """The random slice that the programme asks for in this round."""
         terms = self.programme.random_slice

@@ -195,6 +195,21 @@ def test_the_next_round_leaves_out_those_whose_window_runs_and_counts_the_month(
     assert len(new) == rows.filter(pl.col("campaign").str.ends_with("_20260308")).height
 
 
+@pytest.mark.parametrize(
+    "offers", ["[offers.call]\n[offers.letter]\n", "[offers.call]\n[offers.mail]\nis_on = false\n"]
+)
+def test_what_an_offer_took_of_the_month_counts_when_it_takes_part_no_more(keep: Town, offers: str) -> None:
+    rest = "[limits]\nbudget = 100\n[random_slice]\nshare = 0\n"
+    keep.campaign("letter", MAIL)
+    write(keep, "[offers.call]\n[offers.mail]\n" + rest)
+    assert plan(keep).committed == 100.0
+    write(keep, offers + rest)
+    second = plan(keep)
+    assert (second.budget_used_before, second.committed) == (100.0, 0.0)
+    write(keep, offers + rest.replace("100", "130"))
+    assert 25.0 < plan(keep).committed <= 30.0
+
+
 def test_an_offer_whose_harm_was_measured_is_off_and_people_are_told(keep: Town) -> None:
     plan(keep)
     with open_store(keep.settings.database_url) as store:

@@ -95,7 +95,10 @@ def write_history(
     run_id: str,
     features: Sequence[str],
 ) -> None:
-    """Replace `day` in the score history, and keep the contributions of the newest runs, in one transaction."""
+    """Replace `day` in the score history, and keep the contributions of the newest runs, in one transaction.
+
+    Reasons are kept of those on the list only, null of all others: the store has everybody's newest.
+    """
     scores = frame.select(
         pl.lit(day).alias("snapshot_date"),
         "customer_id",
@@ -105,7 +108,8 @@ def write_history(
         "percentile",
         "expected_profit",
         "is_listed",
-        "reasons",
+        # Reports count the reasons of those listed; of all others they would be four fifths of the history.
+        pl.when("is_listed").then("reasons").alias("reasons"),
         "involuntary_probability",
         *LIFETIME_COLUMNS,
         pl.lit(version).alias("model_version"),

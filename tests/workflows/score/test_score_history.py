@@ -75,6 +75,11 @@ def test_customers_unknown_to_the_run_before_have_no_band(warehouse):
     assert np.isnan(found.churn_probability[0])
 
 
+def test_reasons_are_kept_of_those_listed_only(warehouse):
+    write(warehouse, FIRST, {"a": 0.5, "b": 0.1})
+    assert warehouse.rows(f"select customer_id, reasons from {SCORES} order by 1") == [("a", "[]"), ("b", None)]
+
+
 def test_turnover_is_the_share_of_the_old_list_that_left(warehouse):
     write(warehouse, FIRST, {"a": 0.5, "b": 0.5, "c": 0.1})
     assert previous(warehouse, SECOND, ["a", "b", "c"]).turnover(listed({"a": 0.5, "b": 0.1, "c": 0.5})) == 0.5

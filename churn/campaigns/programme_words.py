@@ -33,6 +33,11 @@ def round_sentences(document: RoundDocument) -> tuple[str, ...]:
     sentences += slice_words(document.random_slice, currency)
     sentences += [off_words(document.programme, off) for off in document.switched_off]
     sentences += [trial_words(trial) for trial in document.on_trial]
+    if document.left_out:
+        sentences.append(
+            f"{count(document.left_out)} of the draft were left out when it was approved: by then they had objected, left, come into "
+            "another campaign or been contacted."
+        )
     if document.is_draft:
         until = f" until {document.expires_at:%Y-%m-%d %H:%M}" if document.expires_at else ""
         sentences.append(

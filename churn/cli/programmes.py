@@ -116,7 +116,9 @@ def approve(
             f"{published.holdout:,} held out."
         )
         if published.left_out:
-            line(f"{published.left_out:,} were left out: they objected, or came into another campaign meanwhile.")
+            line(
+                f"{published.left_out:,} were left out: they objected, left, came into another campaign or were contacted meanwhile."
+            )
         line("Push it: " + ", ".join(f"`churn sync {offer.campaign}`" for offer in published.round.result.offers))
 
     session.show(document, render)

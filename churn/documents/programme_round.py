@@ -99,7 +99,10 @@ class PlannedOffer(Document):
 
 
 class RoundDocument(Document):
-    """One round of a programme. `arms` ends with leave_alone; the log of probabilities has their order."""
+    """One round of a programme. `arms` ends with leave_alone; the log of probabilities has their order.
+
+    `left_out` counts those of the draft whom nobody might contact any more when it was approved; nothing else counts them.
+    """
 
     programme: str
     title: str
@@ -125,6 +128,7 @@ class RoundDocument(Document):
         exclude_if=lambda trials: not trials,  # a round of an earlier version is written as it was
     )
     offers: tuple[PlannedOffer, ...]
+    left_out: int = Field(default=0, exclude_if=lambda customers: not customers)
     plan: PlanDocument
     sentences: tuple[str, ...]
 

@@ -87,7 +87,9 @@ class DecidedRound(BaseModel):
     state: Literal["approved", "rejected"]
     treatment: int
     holdout: int
-    left_out: int = Field(description="Customers of the draft who objected, or came into another campaign since.")
+    left_out: int = Field(
+        description="Customers of the draft who objected, left, came into another campaign or were contacted since."
+    )
 
 
 class DecisionInput(Strict):

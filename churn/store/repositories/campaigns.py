@@ -14,7 +14,7 @@ from churn.documents.plan import PlanDocument, PlanInputs
 from churn.errors import ContractBroken
 from churn.store.database import Database
 from churn.store.frames import fetch, insert_new, typed
-from churn.store.programme_tables import programme_rounds
+from churn.store.programme_tables import programme_log, programme_rounds
 from churn.store.records import (
     ASSIGNMENT_COLUMNS,
     OPTIONAL_ASSIGNMENT_COLUMNS,
@@ -28,7 +28,10 @@ from churn.store.tables import assignments, campaign_plans
 if TYPE_CHECKING:
     import polars as pl
 
+    from churn.documents.programme_round import RoundDocument
 
+
+_AT_ONCE = 500  # customers named in one statement
 _PLAN_COLUMNS = [campaign_plans.c[field.name] for field in fields(PlanRecord)]
 _CUSTOMER_COLUMNS = ("campaign", "customer_id", "arm", "snapshot_date", "assigned_at")
 
@@ -61,22 +64,35 @@ class PlanRepository:
         *,
         programme: str,
         number: int,
+        result: RoundDocument,
+        left_out: Sequence[str] = (),
         who: str | None,
         at: datetime,
         note: str | None,
     ) -> bool:
         """Keep the plans of a programme's round as `save_all` does, and mark the draft approved, in one transaction.
 
-        False, and nothing is kept, where the round is no draft any more.
+        `result` is the round as it is approved, `left_out` are customers who leave its log. False, and nothing is kept,
+        where the round is no draft any more.
         """
         checked = [(plan, _checked(plan, rows)) for plan, rows in plans]
         table = programme_rounds.c
         is_draft = sa.and_(table.programme == programme, table.round == number, table.state == "draft")
         change = sa.update(programme_rounds).where(is_draft)
         with self._database.write(lock=assignments) as connection:
-            changed = connection.execute(change.values(state="approved", decided_by=who, decided_at=at, note=note))
-            if not changed.rowcount:
+            values = {
+                "state": "approved",
+                "decided_by": who,
+                "decided_at": at,
+                "note": note,
+                "result": result.as_json(),
+            }
+            if not connection.execute(change.values(**values)).rowcount:
                 return False
+            mine = sa.and_(programme_log.c.programme == programme, programme_log.c.round == number)
+            for start in range(0, len(left_out), _AT_ONCE):
+                gone = programme_log.c.customer_id.in_(left_out[start : start + _AT_ONCE])
+                connection.execute(sa.delete(programme_log).where(mine, gone))
             for plan, rows in checked:
                 _insert(connection, plan, rows)
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from churn.context import Context
@@ -9,6 +10,8 @@ from churn.errors import CampaignError, NotFound
 from churn.workflows.plan.publish import PublishedRound, publish_round
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from churn.documents.programme import Approval
     from churn.store import ProgrammeRound
 
@@ -18,12 +21,13 @@ def approve_round(
 ) -> PublishedRound:
     """Assign the customers of a draft, the newest where no number is given: from here on it is pushed and measured.
 
-    Raises NotFound for a round that there is not, CampaignError for one that is no draft or has lapsed, and for somebody who
-    may not approve it.
+    Raises NotFound for a round that there is not, CampaignError for one that is no draft or has lapsed, for one of whose
+    outcome windows nothing is left, and for somebody who may not approve it.
     """
     with context.recorded("approve_round"):
         draft = _draft(context, programme, number)
         _require(draft, draft.definition.approval.by, who, "approve")
+        _require_open_windows(draft, context.in_company_time().today)
         return publish_round(context, draft, who=who, note=note)
 
 
@@ -71,6 +75,18 @@ def _no_draft(planned: ProgrammeRound) -> CampaignError:
         where=f"round {planned.round} of programme {planned.programme}",
         remedy=f"Plan another round: `churn plan {planned.programme}`.",
     )
+
+
+def _require_open_windows(draft: ProgrammeRound, today: date) -> None:
+    """Raise CampaignError where a contact could not change any more what an offer is measured by."""
+    for offer in draft.result.offers:
+        over_on = draft.snapshot_date + timedelta(days=offer.window_days)
+        if over_on <= today:
+            raise CampaignError(
+                f"the {offer.window_days} days in which the outcome of `{offer.offer}` is counted ended on {over_on}",
+                where=f"round {draft.round} of programme {draft.programme}",
+                remedy=f"Plan another round: `churn plan {draft.programme}`.",
+            )
 
 
 def _require(draft: ProgrammeRound, allowed: tuple[str, ...], who: str, verb: str) -> None:

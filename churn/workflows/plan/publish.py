@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from churn.campaigns.random_slice import RANDOM_STRATUM
 from churn.context import Context
 from churn.errors import CampaignError
 from churn.store import PlanRecord
-from churn.workflows.plan.rules import read_history
+from churn.workflows.plan.left_out import left_out_since, without_left_out
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PublishedRound:
-    """A round that holds: how many are contacted and held out, and how many were left out as they are in another campaign by now, or objected."""
+    """A round that holds: how many are contacted and held out, and how many of its draft nobody may contact any more."""
 
     round: ProgrammeRound
     treatment: int
@@ -31,20 +31,17 @@ class PublishedRound:
 def publish_round(context: Context, planned: ProgrammeRound, *, who: str | None, note: str | None) -> PublishedRound:
     """Assign the customers of a draft, and mark it approved by `who`; None where no approval is required.
 
-    Whoever objected or came into another campaign since it was planned is left out, of both arms alike. Raises CampaignError
-    where somebody else decided about it meanwhile.
+    Whoever may not be contacted any more is left out, of both arms alike, and leaves the log. Raises CampaignError where
+    somebody else decided about it meanwhile.
     """
     import polars as pl
 
     with context.open_store() as store:
         log = store.programmes.log(planned.programme, planned.round)
-    chosen = log.filter(pl.col("offer").is_not_null())
-    history = read_history(context, planned.snapshot_date)
-    names = [offer.campaign for offer in planned.result.offers]
-    elsewhere = history.running.filter(~pl.col("campaign").is_in(names))["customer_id"]
-    may_be = chosen.filter(
-        ~pl.col("customer_id").is_in(elsewhere.implode()) & ~pl.col("customer_id").is_in(sorted(history.objected))
-    )
+    out = left_out_since(context, planned, log)
+    result = without_left_out(planned.result, log, out)
+    planned = replace(planned, result=result)
+    may_be = log.filter(pl.col("offer").is_not_null() & ~pl.Series(out))
     order = [arm.offer for arm in planned.result.arms]
     records = [
         (_record(planned, offer), _rows(may_be.filter(pl.col("offer") == offer.offer), order.index(offer.offer)))
@@ -52,7 +49,14 @@ def publish_round(context: Context, planned: ProgrammeRound, *, who: str | None,
     ]
     with context.open_store() as store:
         is_done = store.plans.save_round(
-            records, programme=planned.programme, number=planned.round, who=who, at=context.clock(), note=note
+            records,
+            programme=planned.programme,
+            number=planned.round,
+            result=result,
+            left_out=log.filter(pl.Series(out))["customer_id"].to_list(),
+            who=who,
+            at=context.clock(),
+            note=note,
         )
     if not is_done:
         raise CampaignError(
@@ -61,7 +65,7 @@ def publish_round(context: Context, planned: ProgrammeRound, *, who: str | None,
             remedy=f"See `churn programmes show {planned.programme}`.",
         )
     treatment = sum(rows.filter(pl.col("arm") == "treatment").height for _, rows in records)
-    return PublishedRound(planned, treatment, may_be.height - treatment, chosen.height - may_be.height)
+    return PublishedRound(planned, treatment, may_be.height - treatment, result.left_out)
 
 
 def stratum_of(is_random: pl.Series) -> pl.Expr:

@@ -16,12 +16,12 @@ from churn.campaigns.random_slice import RANDOM_STRATUM
 from churn.documents.document import Range
 from churn.documents.measurement import OfferLearning
 from churn.errors import CampaignError, ConfigError, NotFound
-from churn.store import open_store
+from churn.store import PlanRecord, open_store
 from churn.views.programmes import list_programmes, show_programme
 from churn.workflows.approve import approve_round, reject_round
 from tests.documents.samples import measurement_document
 from tests.workflows.plan.keeping import APPROVAL, MAIL, PROGRAMME, assigned, keep_in, logged, plan, write
-from tests.workflows.plan.town import DAY, VALUE, Town
+from tests.workflows.plan.town import DAY, VALUE, Town, score_frame, score_run
 
 
 @pytest.fixture
@@ -101,6 +101,80 @@ def test_whoever_objects_before_the_approval_is_left_out(keep: Town) -> None:
         store.privacy.note_objection(who, who="tests", at=keep.now)
     assert approve_round(keep.context, "keep", who="ada").left_out == 1
     assert who not in set(assigned(keep)["customer_id"])
+
+
+def test_who_may_not_be_contacted_any_more_leaves_log_counts_and_money_whatever_they_drew(keep: Town) -> None:
+    write(keep, PROGRAMME + APPROVAL)
+    draft, log = plan(keep), logged(keep)
+    names = log["customer_id"].to_list()
+    words = dict.fromkeys(names, "agreed")
+    words |= dict(
+        zip(names[::9], ["agreed objected", "refused", "agreed left", "agreed contacted:2026-03-02"] * 99, strict=False)
+    )
+    gone = {name for name, said in words.items() if said != "agreed"} | {names[1]}  # who is on the list no more
+    listed = score_frame().filter(pl.col("customer_id") != names[1])
+    said = [words.get(name, "agreed") for name in listed["customer_id"]]
+    with open_store(keep.settings.database_url) as store:
+        store.scores.publish(score_run(date(2026, 3, 2), "r2"), listed.with_columns(pl.Series("contact_facts", said)))
+    keep.now = datetime(2026, 3, 3, 6)
+    published = approve_round(keep.context, "keep", who="ada")
+    chosen = log.filter(pl.col("offer").is_not_null())
+    assert published.left_out == chosen.filter(pl.col("customer_id").is_in(list(gone))).height > 5
+    assert set(logged(keep)["customer_id"]) == set(names) - gone
+    rows = assigned(keep)
+    assert set(rows["customer_id"]) == set(chosen["customer_id"]) - gone
+    round_now = show_programme(keep.context, "keep").newest
+    treated = rows.filter(arm="treatment")
+    assert round_now is not None
+    assert (round_now.is_draft, round_now.eligible, round_now.left_out) == (
+        False,
+        draft.eligible - len(gone),
+        published.left_out,
+    )
+    assert round_now.committed == pytest.approx(float(treated["contact_cost"].sum()))
+    for arm in round_now.arms[:-1]:
+        mine = treated.filter(campaign=arm.campaign)
+        assert (arm.contacted, arm.held_out) == (mine.height, rows.filter(campaign=arm.campaign, arm="holdout").height)
+        assert arm.expected_profit == pytest.approx(float(mine["expected_profit"].sum()), abs=0.02)
+        part = round_now.plan.campaign(arm.campaign or "")
+        assert part is not None
+        assert (part.treatment, part.expected.profit) == (arm.contacted, arm.expected_profit)
+        assert part.expected.saves == pytest.approx(float(mine["expected_uplift"].sum()), abs=0.06)
+        assert arm.expected_cost == pytest.approx(part.expected.cost, abs=0.011)
+    assert round_now.arms[-1].at_random == logged(keep).filter("is_random", arm="leave_alone").height
+    assert not [sentence for sentence in round_now.sentences if "draft until" in sentence]
+    assert any(f"{published.left_out} of the draft were left out" in sentence for sentence in round_now.sentences)
+    assert plan_of(keep, draft.offers[1].campaign).result == round_now.plan
+
+
+def plan_of(town: Town, campaign: str) -> PlanRecord:
+    with open_store(town.settings.database_url) as store:
+        found = store.plans.latest(campaign)
+    assert found is not None
+    return found
+
+
+def test_an_approved_round_is_no_draft_any_more_and_is_else_as_planned(keep: Town) -> None:
+    write(keep, PROGRAMME + APPROVAL)
+    draft = plan(keep)
+    approve_round(keep.context, "keep", who="ada")
+    now = show_programme(keep.context, "keep").newest
+    assert now is not None
+    changed = {"is_draft": False, "expires_at": None, "sentences": draft.sentences[:-1]}
+    assert now == draft.model_copy(update=changed)
+    assert "It is a draft" in draft.sentences[-1]
+
+
+def test_a_draft_of_whose_windows_one_is_over_is_not_approved(keep: Town) -> None:
+    write(keep, PROGRAMME + APPROVAL + "expires_days = 60\n")
+    plan(keep)
+    keep.now = datetime(2026, 3, 31, 6)
+    with pytest.raises(
+        CampaignError, match="the 30 days in which the outcome of `call` is counted ended on 2026-03-31"
+    ):
+        approve_round(keep.context, "keep", who="ada")
+    keep.now = datetime(2026, 3, 30, 6)
+    assert approve_round(keep.context, "keep", who="ada").treatment
 
 
 def test_only_those_named_approve_and_the_budget_owner_may_reject(keep: Town) -> None:

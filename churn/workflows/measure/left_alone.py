@@ -1,4 +1,4 @@
-"""Finds customers of a campaign's lists whom nobody contacted, and what became of them: they show how far probabilities are off."""
+"""Finds customers of a campaign's lists whom no campaign had chosen, and what became of them: they show how far probabilities are off."""
 
 from __future__ import annotations
 
@@ -30,9 +30,11 @@ def left_alone(
 
     They were scored when `chosen` were.
 
-    `chosen`: customer_id, snapshot_date, plan_id, split. Left out are the chosen themselves, whoever any campaign contacts
-    in the window, and those whose fate is not known yet. Of one day at most `MOST` are taken, by a hash. None where no
-    scores of those days are kept.
+    `chosen`: customer_id, snapshot_date, plan_id, split. Left out are the chosen themselves, whom another campaign contacted
+    within a window before, and those whose fate is not known yet. Whom one contacts later in the window is not: only who is
+    still there is contacted, so that without them too many would seem to leave; what the rest of the window is expected to
+    save of them is taken off their probability. Of one day at most `MOST` are taken, by a hash. None where no scores of
+    those days are kept.
     """
     import polars as pl
 
@@ -43,8 +45,8 @@ def left_alone(
         return None
     longest = timedelta(max(plan.window_days for plan in plans))
     with context.open_store() as store:
-        names = {
-            plan.campaign
+        days_of = {
+            plan.campaign: plan.inputs.horizon_days or plan.window_days
             for plan in store.plans.list()
             if min(days) - longest <= plan.snapshot_date <= max(days) + longest
         }
@@ -52,8 +54,9 @@ def left_alone(
             [
                 store.assignments.of(name)
                 .filter(pl.col("arm") == "treatment")
-                .select("customer_id", pl.col("snapshot_date").alias("since"))
-                for name in sorted(names)
+                .select("customer_id", "expected_uplift", pl.col("snapshot_date").alias("since"))
+                .with_columns(days=pl.lit(days_of[name], dtype=pl.Int64))
+                for name in sorted(days_of)
             ]
         )
     base = replace(SnapshotPolicy.from_settings(context.settings), lead_days=0)
@@ -62,10 +65,9 @@ def left_alone(
     parts = []
     for plan_id, day, split in sorted(chosen.select("plan_id", "snapshot_date", "split").unique().rows()):
         plan, mine = by_plan[plan_id], chosen.filter(pl.col("snapshot_date") == day)["customer_id"]
-        busy = assigned.filter(
-            pl.col("since").is_between(day - timedelta(plan.window_days), day + timedelta(plan.window_days))
-        )
-        listed = _listed(warehouse, day, plan.model_version, plan.window_days)
+        opened = day - timedelta(plan.window_days)
+        busy = assigned.filter(pl.col("since").is_between(opened, day, closed="right"))
+        listed = _listed(warehouse, day, plan.model_version)
         free = listed.filter(~pl.col("customer_id").is_in(pl.concat([mine, busy["customer_id"]]).implode())).head(MOST)
         if free.is_empty():
             continue
@@ -74,6 +76,7 @@ def left_alone(
         fate = fates(warehouse, models, policy, free, data_cutoff=cutoff, progress=context.progress)
         known = free.join(fate.filter("is_mature"), on="customer_id", how="inner", maintain_order="left")
         known = in_their_windows(known.with_columns(plan_id=pl.lit(plan_id)), [plan])
+        known = _less_saved_later(known, assigned, day, plan.window_days)
         parts.append(
             known.filter(pl.col("has_churned").is_not_null()).select(
                 pl.lit(split).alias("split"),
@@ -113,18 +116,29 @@ def _involuntary(warehouse: Warehouse) -> str:
     return "involuntary_probability" if has_causes else "cast(null as double) as involuntary_probability"
 
 
-def _listed(warehouse: Warehouse, day: date, model_version: str, window_days: int) -> pl.DataFrame:
-    """Return customer_id, snapshot_date and churn_probability of a day's scores, by a hash, without those contacted since."""
-    is_contacted = ""
-    values: list[object] = [day, model_version]
-    if warehouse.has_table("staging.contacts"):
-        is_contacted = (
-            " and customer_id not in (select customer_id from staging.contacts where superseded_at is null "
-            "and occurred_at >= ? and occurred_at < ?)"
-        )
-        values += [day, day + timedelta(window_days)]
+def _less_saved_later(known: pl.DataFrame, assigned: pl.DataFrame, day: date, window_days: int) -> pl.DataFrame:
+    """Return `known` with the probabilities lower by what contacts after `day` are expected to save within the window.
+
+    `assigned`: customer_id, since, expected_uplift within `days` of it. A contact acts on the days that are left at a
+    constant rate.
+    """
+    import polars as pl
+
+    left = (pl.lit(day + timedelta(window_days)) - pl.col("since")).dt.total_days()
+    later = assigned.filter((pl.col("since") > day) & (left > 0)).with_columns(
+        saved=pl.col("expected_uplift").fill_null(0.0) * (left / pl.col("days")).clip(0.0, 1.0)
+    )
+    saved = later.group_by("customer_id").agg(pl.col("saved").sum())
+    p = pl.col("churn_probability")
+    share = pl.when(p > 0.0).then((1.0 - pl.col("saved").fill_null(0.0) / p).clip(0.0, 1.0 / p)).otherwise(1.0)
+    lower = known.join(saved, on="customer_id", how="left", maintain_order="left").with_columns(share=share)
+    return lower.with_columns(p * pl.col("share"), pl.col("involuntary_probability") * pl.col("share"))
+
+
+def _listed(warehouse: Warehouse, day: date, model_version: str) -> pl.DataFrame:
+    """Return customer_id, snapshot_date, churn_probability and involuntary_probability of a day's scores, by a hash."""
     return warehouse.frame(
         f"select customer_id, snapshot_date, churn_probability, {_involuntary(warehouse)} "
-        f"from history.scores where snapshot_date = ? and model_version = ?{is_contacted} order by hash(customer_id), customer_id",
-        values,
+        "from history.scores where snapshot_date = ? and model_version = ? order by hash(customer_id), customer_id",
+        [day, model_version],
     )

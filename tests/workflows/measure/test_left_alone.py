@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -43,7 +44,7 @@ def found_in(home: Path, world, history: pl.DataFrame | None) -> pl.DataFrame | 
         return left_alone(here, warehouse, plans, chosen)
 
 
-def test_those_neither_chosen_nor_contacted_are_followed_with_their_own_fates(tmp_path: Path) -> None:
+def test_those_not_chosen_by_any_campaign_are_followed_with_their_own_fates(tmp_path: Path) -> None:
     world = company(40, leaves=lambda number: number % 4 == 0)
     world.contact("c030", "2024-06-05", campaign="by_hand")
     plan(tmp_path, customers(20))
@@ -56,11 +57,39 @@ def test_those_neither_chosen_nor_contacted_are_followed_with_their_own_fates(tm
     beside = found_in(tmp_path, world, scored(40))
     assert beside is not None
     fates = dict(zip(beside["churn_probability"].round(2).to_list(), beside["has_churned"].to_list(), strict=True))
-    expected = {number / 100: number % 4 == 0 for number in range(20, 40) if number not in {21, 30}}
-    assert (
-        fates == expected
-    )  # the holdout of another campaign was left alone, its treated and whom a letter reached were not
+    # The holdout of another campaign was left alone, its treated were not; a letter of June reached only who was still there.
+    assert fates == {number / 100: number % 4 == 0 for number in range(20, 40) if number != 21}
     assert set(beside["split"]) == {"0.2"}
+
+
+@pytest.mark.parametrize("days_later", [14, 30])
+def test_whom_a_later_campaign_contacts_is_not_left_out_for_having_stayed(tmp_path: Path, days_later: int) -> None:
+    """Only who is still there is contacted later: without them the others would seem to leave far more often than they do."""
+    world = company(200, leaves=lambda number: number % 4 == 0)  # on 10 June
+    plan(tmp_path, customers(20))
+    later, stayed = DAY + timedelta(days=days_later), [name for name in customers(200)[20:] if int(name[1:]) % 4]
+    plan(tmp_path, stayed[:90], plan_id="p2", day=later, arms=["treatment"] * 90, campaign="next")
+    history = scored(200).with_columns(churn_probability=pl.lit(0.25), involuntary_probability=pl.lit(0.1))
+    beside = found_in(tmp_path, world, history)
+    assert beside is not None
+    assert (beside.height, int(beside["has_churned"].sum())) == (180, 45)  # a quarter, as the scores say
+    saved = 0.1 * max(30 - days_later, 0) / 30  # of the tenth that the later contact is expected to save
+    changed = beside.filter(pl.col("churn_probability") != 0.25)
+    assert changed.height == (90 if saved else 0)
+    assert changed["churn_probability"].to_list() == pytest.approx([0.25 - saved] * changed.height)
+    assert changed["involuntary_probability"].to_list() == pytest.approx([0.1 * (1 - saved / 0.25)] * changed.height)
+
+
+def test_whom_another_campaign_contacted_in_the_window_before_is_left_out(tmp_path: Path) -> None:
+    world = company(40, leaves=lambda number: number % 4 == 0)
+    plan(tmp_path, customers(20))
+    for number, days in enumerate((0, 29, 30)):
+        name = [customers(40)[21 + number]]
+        day = DAY - timedelta(days=days)
+        plan(tmp_path, name, plan_id=f"b{days}", day=day, arms=["treatment"], campaign=f"before_{days}")
+    beside = found_in(tmp_path, world, scored(40))
+    assert beside is not None
+    assert {round(100 * p) for p in beside["churn_probability"]} == set(range(20, 40)) - {21, 22}
 
 
 def test_scores_of_another_model_or_none_show_nothing(tmp_path: Path) -> None:

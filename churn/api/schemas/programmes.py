@@ -125,6 +125,7 @@ class Decision(BaseModel):
         "not_in_round",
         "round_over",
         "objected",
+        "no_consent",
         "in_another_campaign",
         "contacted_recently",
     ] = Field(description="Why. Do not tell it to the customer.")

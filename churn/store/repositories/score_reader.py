@@ -75,6 +75,11 @@ class ScoreReader:
         counted = ", ".join(f"(select count(*) from {table})" for table in ("assignments", "outcomes", "objections"))
         return tuple(map(int, self._source.fetch(f"select {counted}", {})[0]))
 
+    def contact_facts(self, customer_id: str) -> str | None:
+        """Return in words what the current list knows of contacting one customer; None where it knows nothing of them."""
+        rows = self._source.fetch("select contact_facts from scores where customer_id = :id", {"id": customer_id})
+        return None if not rows or rows[0][0] is None else str(rows[0][0])
+
     def has_programmes(self) -> bool:
         """Whether any round of a programme was ever approved: only then can anybody have a next best offer."""
         return bool(self._source.fetch("select 1 from programme_rounds where state = 'approved' limit 1", {}))

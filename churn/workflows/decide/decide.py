@@ -36,6 +36,7 @@ Reason = Literal[
     "not_in_round",
     "round_over",
     "objected",
+    "no_consent",
     "in_another_campaign",
     "contacted_recently",
 ]
@@ -131,9 +132,12 @@ class Deciders:
         return self._told_since(store, offer, customer_id)
 
     def _told_since(self, store: Store, offer: PlannedOffer, customer_id: str) -> Reason | None:
-        """Return whether the customer has objected, or was contacted for something else within the cooldown."""
-        if store.privacy.objected_at(customer_id) is not None:
+        """Return whether the customer has objected, to us or as the newest list knows, or was contacted for something else within the cooldown."""
+        known = (store.published.contact_facts(customer_id) or "").split()
+        if "objected" in known or store.privacy.objected_at(customer_id) is not None:
             return "objected"
+        if "refused" in known and offer.definition.audience.requires_consent:
+            return "no_consent"
         since = self._context.in_company_time().clock() - timedelta(days=offer.definition.limits.cooldown_days)
         reason: Reason | None = None
         for event in store.outcomes.of_customer(customer_id):

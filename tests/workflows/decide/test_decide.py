@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 
 import polars as pl
 import pytest
@@ -12,7 +12,7 @@ from churn.workflows.approve import approve_round
 from churn.workflows.decide import Deciders, MomentRequest
 from churn.workflows.measure import take_outcomes
 from tests.workflows.plan.keeping import APPROVAL, PROGRAMME, keep_in, logged, plan, write
-from tests.workflows.plan.town import Town
+from tests.workflows.plan.town import Town, score_frame, score_run
 
 
 @pytest.fixture
@@ -78,6 +78,17 @@ def test_an_objection_and_a_contact_since_forbid_the_offer(keep: Town) -> None:
     assert decided(keep, rows[3]).reason == "objected"
     keep.now += timedelta(days=40)
     assert decided(keep, rows[4]).reason == "round_over"
+
+
+def test_an_objection_and_a_consent_taken_back_in_the_data_forbid_the_offer(keep: Town) -> None:
+    rows = logged(keep).filter(CONTACTED)["customer_id"].to_list()
+    said = {rows[0]: "agreed objected", rows[1]: "refused", rows[2]: "agreed"}
+    frame = score_frame()
+    facts = [said.get(name) for name in frame["customer_id"]]
+    with open_store(keep.settings.database_url) as store:
+        store.scores.publish(score_run(date(2026, 3, 2), "r2"), frame.with_columns(pl.Series("contact_facts", facts)))
+    assert [decided(keep, name).reason for name in rows[:2]] == ["objected", "no_consent"]
+    assert {decided(keep, name).arm for name in rows[2:4]} <= {"call", "mail"}
 
 
 def test_the_same_key_is_answered_alike_and_kept_once(keep: Town) -> None:

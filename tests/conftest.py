@@ -127,6 +127,7 @@ LONG = (
     "tests/faults/test_resources.py",
     "tests/faults/test_modes.py",
     "tests/workflows/refresh/test_history.py",
+    "tests/workflows/refresh/test_nights.py",
     "tests/workflows/publish/test_publish.py",
     "tests/workflows/plan/test_rounds.py",
     "tests/workflows/plan/test_plan_learnt.py",

@@ -15,7 +15,7 @@ told as (
     select
         c.*,
         r.first_load_id,
-        hash(*columns(c.* exclude (known_at, load_id, loaded_at, source_file, row_number))) as told_hash
+        hash(*columns(c.* exclude (known_at, load_id, loaded_at, source_file, row_number, unknown_until))) as told_hash
     from raw.churn_events as c
     inner join repeated as r on c.customer_id = r.customer_id and c.churned_at = r.churned_at
     qualify
@@ -31,7 +31,7 @@ dated as (
         case
             when load_id > first_value(load_id) over same_time or (known_at is null and load_id > first_load_id)
                 then greatest(known_at, loaded_at)
-            else coalesce(known_at, churned_at)
+            else coalesce(known_at, greatest(churned_at, unknown_until))
         end as available_at
     from told
     window same_time as (partition by customer_id, churned_at, known_at order by load_id)
@@ -62,7 +62,7 @@ kept as (
     union all by name
     select
         c.*,
-        coalesce(c.known_at, c.churned_at) as available_at,
+        coalesce(c.known_at, greatest(c.churned_at, c.unknown_until)) as available_at,
         1 as fact_version
     from raw.churn_events as c
     anti join repeated as r on c.customer_id = r.customer_id and c.churned_at = r.churned_at
@@ -77,6 +77,6 @@ select
     lower(reason) as reason,  -- Why; payment_failure is involuntary, pause and plan_change are no loss.
     * exclude (
         customer_id, churned_at, available_at, superseded_at, fact_version, reason,
-        known_at, load_id, loaded_at, source_file, row_number
+        known_at, load_id, loaded_at, source_file, row_number, unknown_until
     )
 from kept

@@ -15,7 +15,7 @@ told as (
     select
         c.*,
         r.first_load_id,
-        hash(*columns(c.* exclude (known_at, load_id, loaded_at, source_file, row_number))) as told_hash
+        hash(*columns(c.* exclude (known_at, load_id, loaded_at, source_file, row_number, unknown_until))) as told_hash
     from raw.contacts as c
     inner join repeated as r
         on
@@ -36,7 +36,7 @@ dated as (
         case
             when load_id > first_value(load_id) over same_time or (known_at is null and load_id > first_load_id)
                 then greatest(known_at, loaded_at)
-            else coalesce(known_at, contacted_at)
+            else coalesce(known_at, greatest(contacted_at, unknown_until))
         end as available_at
     from told
     window same_time as (partition by customer_id, contacted_at, campaign, channel, known_at order by load_id)
@@ -67,7 +67,7 @@ kept as (
     union all by name
     select
         c.*,
-        coalesce(c.known_at, c.contacted_at) as available_at,
+        coalesce(c.known_at, greatest(c.contacted_at, c.unknown_until)) as available_at,
         1 as fact_version
     from raw.contacts as c
     anti join repeated as r
@@ -88,6 +88,6 @@ select
     channel,  -- How.
     * exclude (
         customer_id, contacted_at, available_at, superseded_at, fact_version, campaign, channel,
-        known_at, load_id, loaded_at, source_file, row_number
+        known_at, load_id, loaded_at, source_file, row_number, unknown_until
     )
 from kept

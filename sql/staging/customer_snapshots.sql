@@ -17,7 +17,8 @@ select
     snapshot_date,  -- As of when; null if the source does not say.
     has_churned,  -- The label; null if the source has none.
     * exclude (
-        customer_id, snapshot_date, has_churned, known_at, load_id, loaded_at, source_file, row_number, nth
+        customer_id, snapshot_date, has_churned, known_at, load_id, loaded_at, source_file, row_number,
+        unknown_until, nth
     )
 from newest_first
 where nth = 1

@@ -15,7 +15,7 @@ told as (
         -- Unknown sign-ups date from the beginning, so that the attributes still count.
         coalesce(c.signed_up_at, timestamp '1900-01-01') as occurred_at,
         r.first_load_id,
-        hash(*columns(c.* exclude (known_at, load_id, loaded_at, source_file, row_number))) as told_hash
+        hash(*columns(c.* exclude (known_at, load_id, loaded_at, source_file, row_number, unknown_until))) as told_hash
     from raw.customers as c
     inner join repeated as r on c.customer_id = r.customer_id
     qualify
@@ -31,7 +31,7 @@ dated as (
         case
             when load_id > first_value(load_id) over same_time or (known_at is null and load_id > first_load_id)
                 then greatest(known_at, loaded_at)
-            else coalesce(known_at, occurred_at)
+            else coalesce(known_at, greatest(occurred_at, unknown_until))
         end as available_at
     from told
     window same_time as (partition by customer_id, known_at order by load_id)
@@ -63,7 +63,7 @@ kept as (
     select
         c.*,
         coalesce(c.signed_up_at, timestamp '1900-01-01') as occurred_at,
-        coalesce(c.known_at, c.signed_up_at, timestamp '1900-01-01') as available_at,
+        coalesce(c.known_at, greatest(c.signed_up_at, c.unknown_until), timestamp '1900-01-01') as available_at,
         1 as fact_version
     from raw.customers as c
     anti join repeated as r on c.customer_id = r.customer_id
@@ -85,6 +85,7 @@ select
     fact_version,  -- 1 for what was known first.
     * exclude (
         customer_id, signed_up_at, birth_date, city, country, email, phone, marketing_consent, objected_at,
-        occurred_at, available_at, superseded_at, fact_version, known_at, load_id, loaded_at, source_file, row_number
+        occurred_at, available_at, superseded_at, fact_version, known_at, load_id, loaded_at, source_file,
+        row_number, unknown_until
     )
 from kept

@@ -17,7 +17,7 @@ told as (
     select
         e.*,
         r.first_load_id,
-        hash(*columns(e.* exclude (known_at, load_id, loaded_at, source_file, row_number))) as told_hash
+        hash(*columns(e.* exclude (known_at, load_id, loaded_at, source_file, row_number, unknown_until))) as told_hash
     from raw.events as e
     inner join repeated as r on e.event_id = r.event_id
     qualify
@@ -33,7 +33,7 @@ dated as (
         case
             when load_id > first_value(load_id) over same_time or (known_at is null and load_id > first_load_id)
                 then greatest(known_at, loaded_at)
-            else coalesce(known_at, occurred_at)
+            else coalesce(known_at, greatest(occurred_at, unknown_until))
         end as available_at
     from told
     window same_time as (partition by event_id, known_at order by load_id)
@@ -64,7 +64,7 @@ kept as (
     union all by name
     select
         e.*,
-        coalesce(e.known_at, e.occurred_at) as available_at,
+        coalesce(e.known_at, greatest(e.occurred_at, e.unknown_until)) as available_at,
         1 as fact_version
     from raw.events as e
     anti join repeated as r on e.event_id = r.event_id
@@ -81,6 +81,6 @@ select
     event_id,  -- The source's own key of the event; null if it has none.
     * exclude (
         customer_id, event_type, occurred_at, available_at, superseded_at, fact_version, quantity, event_id,
-        known_at, load_id, loaded_at, source_file, row_number
+        known_at, load_id, loaded_at, source_file, row_number, unknown_until
     )
 from kept

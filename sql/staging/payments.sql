@@ -1,6 +1,7 @@
 -- Grain: one row per payment attempt and version of it (payment_id, fact_version).
 -- Purpose: payments, with from when to when each version was the newest known. A payment told once passes straight
 -- through; a row that repeats what was known is no version, and what a later load says otherwise is known from that load.
+-- Without known_at it is known when it happened, though not before an earlier load that would have told of it.
 -- Incremental by: payment_id
 -- Kept as: view
 
@@ -16,7 +17,7 @@ told as (
     select
         p.*,
         r.first_load_id,
-        hash(*columns(p.* exclude (known_at, load_id, loaded_at, source_file, row_number))) as told_hash
+        hash(*columns(p.* exclude (known_at, load_id, loaded_at, source_file, row_number, unknown_until))) as told_hash
     from raw.payments as p
     inner join repeated as r on p.payment_id = r.payment_id
     qualify
@@ -32,7 +33,7 @@ dated as (
         case
             when load_id > first_value(load_id) over same_time or (known_at is null and load_id > first_load_id)
                 then greatest(known_at, loaded_at)
-            else coalesce(known_at, attempted_at)
+            else coalesce(known_at, greatest(attempted_at, unknown_until))
         end as available_at
     from told
     window same_time as (partition by payment_id, known_at order by load_id)
@@ -63,7 +64,7 @@ kept as (
     union all by name
     select
         p.*,
-        coalesce(p.known_at, p.attempted_at) as available_at,
+        coalesce(p.known_at, greatest(p.attempted_at, p.unknown_until)) as available_at,
         1 as fact_version
     from raw.payments as p
     anti join repeated as r on p.payment_id = r.payment_id
@@ -81,6 +82,6 @@ select
     method,  -- How it was to be paid.
     * exclude (
         payment_id, customer_id, attempted_at, available_at, superseded_at, fact_version, amount, status, method,
-        known_at, load_id, loaded_at, source_file, row_number
+        known_at, load_id, loaded_at, source_file, row_number, unknown_until
     )
 from kept

@@ -15,7 +15,7 @@ told as (
     select
         s.*,
         r.first_load_id,
-        hash(*columns(s.* exclude (known_at, load_id, loaded_at, source_file, row_number))) as told_hash
+        hash(*columns(s.* exclude (known_at, load_id, loaded_at, source_file, row_number, unknown_until))) as told_hash
     from raw.sessions as s
     inner join repeated as r on s.customer_id = r.customer_id and s.started_at = r.started_at
     qualify
@@ -31,7 +31,7 @@ dated as (
         case
             when load_id > first_value(load_id) over same_time or (known_at is null and load_id > first_load_id)
                 then greatest(known_at, loaded_at)
-            else coalesce(known_at, started_at)
+            else coalesce(known_at, greatest(started_at, unknown_until))
         end as available_at
     from told
     window same_time as (partition by customer_id, started_at, known_at order by load_id)
@@ -62,7 +62,7 @@ kept as (
     union all by name
     select
         s.*,
-        coalesce(s.known_at, s.started_at) as available_at,
+        coalesce(s.known_at, greatest(s.started_at, s.unknown_until)) as available_at,
         1 as fact_version
     from raw.sessions as s
     anti join repeated as r on s.customer_id = r.customer_id and s.started_at = r.started_at
@@ -77,6 +77,6 @@ select
     duration_minutes,  -- How long it lasted.
     * exclude (
         customer_id, started_at, available_at, superseded_at, fact_version, duration_minutes,
-        known_at, load_id, loaded_at, source_file, row_number
+        known_at, load_id, loaded_at, source_file, row_number, unknown_until
     )
 from kept

@@ -14,7 +14,7 @@ told as (
     select
         s.*,
         r.first_load_id,
-        hash(*columns(s.* exclude (known_at, load_id, loaded_at, source_file, row_number))) as told_hash
+        hash(*columns(s.* exclude (known_at, load_id, loaded_at, source_file, row_number, unknown_until))) as told_hash
     from raw.subscriptions as s
     inner join repeated as r on s.subscription_id = r.subscription_id
     qualify
@@ -30,7 +30,8 @@ dated as (
         case
             when load_id > first_value(load_id) over same_time or (known_at is null and load_id > first_load_id)
                 then greatest(known_at, loaded_at)
-            else coalesce(known_at, least(greatest(started_at, canceled_at, ended_at), loaded_at))
+            when known_at is not null then known_at
+            else greatest(least(greatest(started_at, canceled_at, ended_at), loaded_at), unknown_until)
         end as available_at
     from told
     window same_time as (partition by subscription_id, known_at order by load_id)
@@ -61,7 +62,10 @@ kept as (
     union all by name
     select
         s.*,
-        coalesce(s.known_at, least(greatest(s.started_at, s.canceled_at, s.ended_at), s.loaded_at)) as available_at,
+        coalesce(
+            s.known_at,
+            greatest(least(greatest(s.started_at, s.canceled_at, s.ended_at), s.loaded_at), s.unknown_until)
+        ) as available_at,
         1 as fact_version
     from raw.subscriptions as s
     anti join repeated as r on s.subscription_id = r.subscription_id
@@ -80,8 +84,9 @@ select
     available_at,  -- When it was told.
     superseded_at,  -- When it was told otherwise; null while this is the newest.
     fact_version,  -- 1 for what was told first.
+    unknown_until,  -- Until when nobody can have known what was new in it; null where nothing says so.
     * exclude (
         subscription_id, customer_id, started_at, canceled_at, ended_at, plan, monthly_fee, end_reason, known_at,
-        available_at, superseded_at, fact_version, load_id, loaded_at, source_file, row_number
+        available_at, superseded_at, fact_version, unknown_until, load_id, loaded_at, source_file, row_number
     )
 from kept

@@ -15,7 +15,7 @@ told as (
     select
         t.*,
         r.first_load_id,
-        hash(*columns(t.* exclude (known_at, load_id, loaded_at, source_file, row_number))) as told_hash
+        hash(*columns(t.* exclude (known_at, load_id, loaded_at, source_file, row_number, unknown_until))) as told_hash
     from raw.support_tickets as t
     inner join repeated as r on t.ticket_id = r.ticket_id
     qualify
@@ -31,7 +31,7 @@ dated as (
         case
             when load_id > first_value(load_id) over same_time or (known_at is null and load_id > first_load_id)
                 then greatest(known_at, loaded_at)
-            else coalesce(known_at, opened_at)
+            else coalesce(known_at, greatest(opened_at, unknown_until))
         end as available_at
     from told
     window same_time as (partition by ticket_id, known_at order by load_id)
@@ -62,7 +62,7 @@ kept as (
     union all by name
     select
         t.*,
-        coalesce(t.known_at, t.opened_at) as available_at,
+        coalesce(t.known_at, greatest(t.opened_at, t.unknown_until)) as available_at,
         1 as fact_version
     from raw.support_tickets as t
     anti join repeated as r on t.ticket_id = r.ticket_id
@@ -79,6 +79,6 @@ select
     category,  -- What it was about.
     * exclude (
         ticket_id, customer_id, opened_at, available_at, superseded_at, fact_version, closed_at, category,
-        known_at, load_id, loaded_at, source_file, row_number
+        known_at, load_id, loaded_at, source_file, row_number, unknown_until
     )
 from kept

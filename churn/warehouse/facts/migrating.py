@@ -13,10 +13,12 @@ def migrate(warehouse: Warehouse, table: Table) -> None:
     """Write the rows of `raw.TABLE` as parts, one for each file and load, and drop the table and what was built on it."""
     name = f"raw.{quoted(table.name)}"
     kinds = {
-        column: kind for column, kind in warehouse.columns(f"raw.{table.name}").items() if column not in BOOKKEEPING
+        column: kind
+        for column, kind in warehouse.columns(f"raw.{table.name}").items()
+        if column not in BOOKKEEPING or column == "unknown_until"
     }
     for column, kind in kinds.items():
-        if column not in table.types:
+        if column not in {*table.types, *BOOKKEEPING}:
             parts.set_column(warehouse, table, column, kind)
     listed = ", ".join(quoted(column) for column in kinds)
     loads = warehouse.rows(f"select distinct source_file, load_id, loaded_at from {name} order by load_id, source_file")

@@ -220,7 +220,7 @@ def _select(folder: Path, columns: Mapping[str, str], parts: Sequence[Part]) -> 
     }
     chosen = []
     for name, kind in columns.items():
-        if name in BOOKKEEPING and not parts[0].is_merged:
+        if name in of_part and not parts[0].is_merged:
             chosen.append(f"{of_part[name]} as {quoted(name)}")
             continue
         stored = have.get(name.lower())

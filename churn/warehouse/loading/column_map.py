@@ -18,7 +18,7 @@ from churn.warehouse.reading.values import PLAIN, Reading, to_local
 _STAGED = "occurred_at available_at superseded_at fact_version event_type"
 _WORKING = (
     "first_load_id told_hash is_retold is_dated latest_at terms_hash is_new earlier_hash is_taken_back"
-    " dropped_at is_resumed is_last is_end_announced is_announced"
+    " dropped_at resumed_at happened_at unknown_until is_announced"
 )
 _NESTED = re.compile(r"^(STRUCT|MAP)\(|\]$")
 _KEY = re.compile(r'STRUCT\((?:"((?:[^"]|"")+)"|(\w+)) ')

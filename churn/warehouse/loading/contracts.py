@@ -47,12 +47,14 @@ class Table:
         return tuple(column.name for column in self.columns if column.is_required)
 
 
-# What every raw table carries beside the data: which load, when, from which file, and the how-manieth row in it.
+# What every raw table carries beside the data: which load, when, from which file, the how-manieth row in it, and until when
+# nobody can have known of it, where that is known.
 BOOKKEEPING: dict[str, str] = {
     "load_id": "BIGINT",
     "loaded_at": "TIMESTAMP",
     "source_file": "VARCHAR",
     "row_number": "BIGINT",
+    "unknown_until": "TIMESTAMP",
 }
 
 

@@ -184,6 +184,7 @@ def _bring_back_parts(warehouse: Warehouse, table: Table, mine: str, is_same: st
         if part.part_id in touched:
             leave_out(warehouse, table, part, is_same)
     kinds = {name: kind for name, kind in warehouse.columns(_ROWS).items() if name not in BOOKKEEPING}
+    kinds["unknown_until"] = BOOKKEEPING["unknown_until"]
     listed = ", ".join(quoted(name) for name in kinds)
     for file, load_id, loaded_at, rows in warehouse.rows(
         f"select source_file, load_id, loaded_at, count(*) from {_ROWS} as e where {is_earlier} group by all order by load_id"

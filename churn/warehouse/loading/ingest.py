@@ -23,7 +23,7 @@ from churn.errors import ConfigError, ResourceError
 from churn.progress import SILENT, Progress
 from churn.warehouse.connection import Warehouse
 from churn.warehouse.facts import parts
-from churn.warehouse.loading import date_forms, earlier, ledger
+from churn.warehouse.loading import date_forms, earlier, late, ledger
 from churn.warehouse.loading.contracts import TABLES, Table
 from churn.warehouse.loading.erased import NOBODY, Erased
 from churn.warehouse.loading.ledger import Known
@@ -82,7 +82,8 @@ def ingest(
     if only is not None and only not in sources:
         raise ConfigError(f"no source `{only}`", where="sources", remedy=f"Declared: {', '.join(sources) or 'none'}.")
     chosen = [name for name in sources if only in {None, name}]
-    results = []
+    results: list[LoadResult] = []
+    loaded: list[tuple[Table, str]] = []
     ledger.prepare(warehouse)
     with parts.replacing(warehouse):
         for position, name in enumerate(chosen):
@@ -99,6 +100,9 @@ def ingest(
                 is_needed=name == needed,
             )
             results.append(_load(load, secrets or {}, cluster, full=full))
+            if results[-1].files_loaded:
+                loaded.append((load.table, load.settings_hash))
+        late.note_sightings(warehouse, loaded, _utc(now))
     return results
 
 
@@ -120,6 +124,8 @@ def _load(load: Load, secrets: Mapping[str, str], cluster: ClusterReader | None,
     started = time.perf_counter()
     name, source = load.table.name, load.source
     load = _with_earlier(load, full=full)
+    seen = late.sighting(load.warehouse, load.table, load.settings_hash, load.now)
+    first_load = ledger.next_load_id(load.warehouse)
     if source.format in {"delta", "iceberg"}:
         done, unchanged, vanished, looked_at = *lake_load.run(load, secrets, full=full), f"sources.{name}"
     elif source.url is not None:
@@ -129,6 +135,8 @@ def _load(load: Load, secrets: Mapping[str, str], cluster: ClusterReader | None,
     else:
         done, unchanged, vanished, looked_at = _load_files(load, Files(name, source, secrets), cluster, full=full)
     load.warehouse.execute(f"drop table if exists {DELIVERED}")  # it may be large
+    if done and seen is not None:
+        late.mark_late(load.warehouse, load.table, seen, first_load)
     total = refuse_empty(load, looked_at)
     return LoadResult(
         source=name,

@@ -27,6 +27,9 @@ create table if not exists raw.rejected_rows (
 );
 create table if not exists raw.rewrites (source varchar, load_id bigint);
 create table if not exists raw.overlaps (source varchar, row_hash ubigint);
+create table if not exists raw.sightings (
+    source varchar, settings_hash varchar, seen_at timestamp, known_after timestamp, first_at timestamp, last_at timestamp
+);
 """
 
 

@@ -313,7 +313,7 @@ def _insert(
     kept = f"({condition}) and not ({refused})" if any(bad for *_, bad in counted) else condition
     names = ", ".join(quoted(column.name) for column in columns)
     stored = ", ".join(stored_value(column) for column in columns)
-    stamp = f"{load_id}, timestamp '{load.now:%Y-%m-%d %H:%M:%S.%f}', _churn_file, _churn_row"
+    stamp = f"{load_id}, timestamp '{load.now:%Y-%m-%d %H:%M:%S.%f}', _churn_file, _churn_row, null"
     # A text file's rows are numbered as they are read; a Parquet file knows its numbers.
     is_numbered_here = "row_number()" in delivery.sql
     with nullcontext() if is_numbered_here else load.warehouse.unordered():

@@ -311,7 +311,7 @@ def _told_again(facts: _Facts, group: Sequence[Part], bounds: str) -> Iterator[T
     hashed = f"hash({', '.join(names)})"
     columns = parts.columns_of(facts.warehouse, facts.table)
     # Rows of one key are compared: their keys are alike, and one load has one time.
-    passed_over = {"source_file", "row_number", "loaded_at", *(key.read for key in facts.keys)}
+    passed_over = {"source_file", "row_number", "loaded_at", "unknown_until", *(key.read for key in facts.keys)}
     content = ", ".join(quoted(name) for name in columns if name not in passed_over)
     relation = parts.relation(facts.warehouse, facts.table, group)
     conditions = [f"{name} is not null" for name in names] + ([bounds] if bounds else [])

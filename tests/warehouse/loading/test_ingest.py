@@ -34,8 +34,8 @@ def test_a_row_keeps_when_it_was_loaded_and_where_it_came_from(warehouse: Wareho
     path = put("s.csv", SESSIONS + "C1,2026-01-01 10:00:00,5\nC2,2026-01-02 10:00:00,\n")
     load("sessions", "s.csv")
     assert warehouse.rows("select * from raw.sessions order by row_number") == [
-        ("C1", datetime(2026, 1, 1, 10), 5.0, None, 1, NOW, str(path), 1),
-        ("C2", datetime(2026, 1, 2, 10), None, None, 1, NOW, str(path), 2),
+        ("C1", datetime(2026, 1, 1, 10), 5.0, None, 1, NOW, str(path), 1, None),
+        ("C2", datetime(2026, 1, 2, 10), None, None, 1, NOW, str(path), 2, None),
     ]
 
 
@@ -92,7 +92,7 @@ def test_a_column_map_renames_and_reckons(warehouse: Warehouse, load: Load, put:
         "area": "upper(region)",
     }
     load("payments", "p.csv", columns=columns)
-    frame = warehouse.frame("select * exclude (loaded_at, source_file) from raw.payments").to_dicts()
+    frame = warehouse.frame("select * exclude (loaded_at, source_file, unknown_until) from raw.payments").to_dicts()
     assert frame == [
         {
             "payment_id": "1",

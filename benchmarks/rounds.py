@@ -326,6 +326,7 @@ def _learn(company: Company, made: Plan, treated: Bools, left: Bools, number: in
     beside = pl.DataFrame(
         {
             "split": ["round"] * alone.size,
+            "customer_id": [company.ids[i] for i in alone.tolist()],
             "snapshot_date": [day] * alone.size,
             "churn_probability": company.probability[alone],
             "involuntary_probability": company.involuntary[alone],

@@ -46,8 +46,12 @@ def evidence_of(offer: Offer, frame: pl.DataFrame, left_alone: pl.DataFrame | No
 def level_of(
     frame: pl.DataFrame, left_alone: pl.DataFrame | None, *, model_version: str, day: date, window_days: int
 ) -> SeenLevel:
-    """Return how far the probabilities of a day were off, as those held out in `frame` and those left alone beside them show."""
-    mine, beside = _of_day(frame, day), None if left_alone is None else _of_day(left_alone, day)
+    """Return how far the probabilities of a day were off, as those held out in `frame` and those left alone beside them show.
+
+    `left_alone`: as of `evidence_of`, with customer_id. Whoever stands beside several draws of the day counts once.
+    """
+    mine = _of_day(frame, day)
+    beside = None if left_alone is None else _of_day(left_alone, day).unique("customer_id", maintain_order=True)
     alone = _alone(mine.filter(pl.col("arm") == "holdout"), beside)
     return see_level(*alone, model_version=model_version, day=day, window_days=window_days)
 

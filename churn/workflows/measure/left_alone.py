@@ -26,9 +26,9 @@ MOST: Final = 10_000  # customers of one day's list; more make the probabilities
 def left_alone(
     context: Context, warehouse: Warehouse, plans: Sequence[PlanRecord], chosen: pl.DataFrame
 ) -> pl.DataFrame | None:
-    """Return split, snapshot_date, churn_probability, involuntary_probability and has_churned of customers contacted by nobody.
+    """Return split, customer_id, snapshot_date, churn_probability, involuntary_probability and has_churned of customers contacted by nobody.
 
-    They were scored when `chosen` were.
+    They were scored when `chosen` were, and come once for each split of these.
 
     `chosen`: customer_id, snapshot_date, plan_id, split. Left out are the chosen themselves, whom another campaign contacted
     within a window before, and those whose fate is not known yet. Whom one contacts later in the window is not: only who is
@@ -80,6 +80,7 @@ def left_alone(
         parts.append(
             known.filter(pl.col("has_churned").is_not_null()).select(
                 pl.lit(split).alias("split"),
+                "customer_id",
                 "snapshot_date",
                 "churn_probability",
                 "involuntary_probability",

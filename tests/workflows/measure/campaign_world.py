@@ -59,6 +59,7 @@ def plan(
     day: date = DAY,
     share: float = 0.2,
     arms: list[str] | None = None,
+    strata: list[str] | None = None,
     **changes: Any,
 ) -> None:
     """Assign `names` as of `day` to `arms`, or every fifth held out; everyone with the same risk."""
@@ -72,7 +73,7 @@ def plan(
         {
             "customer_id": names,
             "arm": arms or ["holdout" if n % 5 == 0 else "treatment" for n in range(len(names))],
-            "stratum": ["high"] * len(names),
+            "stratum": strata or ["high"] * len(names),
             "churn_probability": [0.3] * len(names),
             "risk_band": ["high"] * len(names),
             "percentile": [90.0] * len(names),

@@ -119,9 +119,10 @@ def test_left_alone_customers_keep_a_wrong_probability_from_being_learnt_as_an_e
     assert (many.treated, many.holdout) == (400, 10)
 
 
-def test_a_measurement_keeps_how_far_the_days_probabilities_were_off(tmp_path: Path) -> None:
+@pytest.mark.parametrize("drawn", [0, 10])
+def test_a_measurement_keeps_how_far_the_days_probabilities_were_off(tmp_path: Path, drawn: int) -> None:
     world = company(40, leaves=lambda number: number % 4 == 0)
-    plan(tmp_path, customers(20))
+    plan(tmp_path, customers(20), strata=["random slice"] * drawn + ["high"] * (20 - drawn))
     history = scored(40).with_columns(involuntary_probability=pl.col("churn_probability") / 2)
 
     def opened(_holder):
@@ -134,7 +135,9 @@ def test_a_measurement_keeps_how_far_the_days_probabilities_were_off(tmp_path: P
     with open_store(f"sqlite:///{tmp_path / 'store.sqlite'}") as store:
         held = store.assignments.of("support_call").filter(arm="holdout")
     assert (level.day, level.model_version, level.window_days) == (DAY, "m1", 30)
-    assert level.customers == 20 + held.height  # whom no plan chose, and the holdout
+    assert (
+        level.customers == 20 + held.height
+    )  # whom no plan chose, once beside slice and others alike, and the holdout
     assert level.churned == 5 + sum(int(name[1:]) % 4 == 0 for name in held["customer_id"])
     assert level.precision[2][2] > 0.0  # the causes were known
     assert len(learnt.basis) == len(learnt.keys)

@@ -18,7 +18,9 @@ _FLOATS: Final = {"FLOAT", "DOUBLE"}
 _TIMES: Final = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"}
 _EXACT_FLOATS: Final = 1 << 53
 _ROUNDED: Final = "[0-9]([.,][0-9]+)?[eE][+][0-9]+"  # 1.23457E+11, also with a comma: a spreadsheet or data frame cut the id's digits off
-_UNSEEN: Final = "[\\s\\x{00A0}\\x{200B}-\\x{200D}\\x{2060}\\x{FEFF}]+"  # blanks and signs without a width
+_UNSEEN: Final = "[\\s\\x{00A0}]+"  # blanks
+# Signs without a width: joiners, marks of the direction of writing, hyphens where a word may be parted, marks of the order of bytes.
+_WEIGHTLESS: Final = "[\\x{00AD}\\x{061C}\\x{180E}\\x{200B}-\\x{200F}\\x{202A}-\\x{202E}\\x{2060}-\\x{2069}\\x{FEFF}]+"
 YES_WORDS: Final = ("true", "t", "yes", "y", "1")
 NO_WORDS: Final = ("false", "f", "no", "n", "0")
 
@@ -101,7 +103,8 @@ def _as_id(text: str) -> str:
     """
     words = ", ".join(literal(word) for word in values.MISSING_WORDS if word)
     bare = f"case when {text} in ({words}) then null when {text} <> trim({text}) then trim({text}) else {text} end"
-    composed = f"nfc_normalize(regexp_replace({text}, '^{_UNSEEN}|{_UNSEEN}$', '', 'g'))"
+    seen = f"regexp_replace({text}, '{_WEIGHTLESS}', '', 'g')"
+    composed = f"nfc_normalize(regexp_replace({seen}, '^{_UNSEEN}|{_UNSEEN}$', '', 'g'))"
     return (
         f"case when ends_with({text}, '0') and contains({text}, '.') then regexp_replace(trim({text}), '^([0-9]+)[.]0+$', '\\1')"
         f" when contains({text}, '+') and regexp_full_match(trim({text}), '{_ROUNDED}') then null"

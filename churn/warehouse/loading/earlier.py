@@ -7,6 +7,7 @@ is replaced by the file's new rows.
 
 An export of the last days moves on: where both its first and its newest fact are later than before, and the days between
 came again, what lies before the first is none of its business any more, and stays, also when the same days come again.
+So do earlier dates of a flat table whose file goes on to later ones.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ _WINDOWS: Final = {  # the times of facts, by which an export may hold the last 
     "events": "occurred_at",
     "churn_events": "churned_at",
 }
+_DATES: Final = {"customer_snapshots": "snapshot_date"}  # flat tables: each date is told once, by whole rows
 _ROWS, _SLOTS, _STATES, _PARTS = "earlier_rows", "earlier_slots", "earlier_states", "earlier_parts"  # temporary
 _MOVED = "earlier_windows"  # temporary too
 _FIRST: Final = "first of "  # what is kept beside the forms of dates: with which time a file last began
@@ -67,7 +69,7 @@ def replacing(
 
 def put_aside(warehouse: Warehouse, table: Table, files: Sequence[SourceFile]) -> bool:
     """Copy the rows that came from `files` before they are taken out. Return whether there is anything to bring back."""
-    if not files or table.name not in KEYS:
+    if not files or table.name not in KEYS | _DATES:
         return False
     listed = ", ".join(literal(file.name) for file in files)
     warehouse.execute(
@@ -88,6 +90,11 @@ def bring_back(warehouse: Warehouse, table: Table, files: Sequence[SourceFile], 
     """
     raw = f"raw.{quoted(table.name)}"
     mine = f"load_id >= {first_load} and source_file in ({', '.join(literal(file.name) for file in files)})"
+    if table.name in _DATES:
+        if not full:
+            _bring_back_dates(warehouse, table, mine)
+        warehouse.execute(f"drop table {_ROWS}")
+        return
     is_same, is_earlier = _versions(warehouse, table, mine)
     if table.name in _WINDOWS and not full:
         is_earlier = f"({is_earlier} or {_is_before_its_window(warehouse, table, mine)})"
@@ -98,6 +105,18 @@ def bring_back(warehouse: Warehouse, table: Table, files: Sequence[SourceFile], 
         warehouse.execute(f"insert into {raw} by name select e.* from {_ROWS} as e where {is_earlier}")
     for made in (_SLOTS, _STATES, _MOVED, _ROWS):
         warehouse.execute(f"drop table if exists {made}")
+
+
+def _bring_back_dates(warehouse: Warehouse, table: Table, mine: str) -> None:
+    """Put back the dates that lie before all of a file that tells of the same newest date as before, or of a later one."""
+    date = quoted(_DATES[table.name])
+    spans = f"select source_file, min({date}) as first_on, max({date}) as last_on from {{}} group by source_file"
+    warehouse.execute(
+        f"insert into raw.{quoted(table.name)} by name select e.* from {_ROWS} as e"
+        f" inner join ({spans.format(f'raw.{quoted(table.name)} where {mine}')}) as n on e.source_file = n.source_file"
+        f" inner join ({spans.format(_ROWS)}) as o on e.source_file = o.source_file"
+        f" where e.{date} < n.first_on and n.last_on >= o.last_on"
+    )
 
 
 def _is_before_its_window(warehouse: Warehouse, table: Table, mine: str) -> str:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _REFUSED = ("28P01", "28000")
 _ARRAYS_AS_THEY_ARE = {"_bool", "_int2", "_int4", "_int8", "_float4", "_float8", "_text", "_varchar", "_uuid"}
+_LAST_YEAR = 290_000
 _NUMERIC_ID = "numeric id"
 _STREAM = "reading the stream registered as"  # DuckDB, where the other end of an Arrow stream fails
 _AS_IT_IS = {"bool", "int2", "int4", "int8", "oid", "text", "varchar", "name", "bytea", "json", "jsonb", "uuid", "time"}
@@ -100,8 +101,10 @@ def _plain(name: str, kind: str) -> str:
         made = f"case when cast({column} as text) not in ('NaN', 'Infinity', '-Infinity') then cast(trim_scale({column}) as text) end"
     elif kind == "money":  # its digits depend on the server's language; as a number they do not
         made = f"cast({column} as numeric)"
-    elif kind in {"date", "timestamp", "timestamptz"}:
+    elif kind == "date":
         made = f"case when isfinite({column}) then {column} end"
+    elif kind in {"timestamp", "timestamptz"}:  # its last years are beyond what others count to
+        made = f"case when isfinite({column}) and {column} < '{_LAST_YEAR}-01-01' then {column} end"
     elif kind in {"numeric", "float4", "float8"}:
         made = f"case when cast({column} as text) not in ('NaN', 'Infinity', '-Infinity') then {column} end"
     elif kind == "bpchar":

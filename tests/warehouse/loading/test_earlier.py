@@ -171,3 +171,41 @@ def test_a_full_load_takes_an_export_of_the_last_days_at_its_word(warehouse: War
     assert warehouse.rows("select count(*), min(occurred_at)::date::varchar from raw.events") == [(4, "2026-02-01")]
     load("events", "e.csv", now=NOW + 3 * DAY, full=True)
     assert warehouse.rows("select count(*), min(occurred_at)::date::varchar from raw.events") == [(3, "2026-02-02")]
+
+
+def snapshots(*dates: str) -> str:
+    return "customer_id,snapshot_date,has_churned,seats\n" + "".join(
+        f"{who},{day},0,3\n" for day in dates for who in "AB"
+    )
+
+
+def dates_kept(warehouse: Warehouse) -> list[tuple[str, int]]:
+    rows = warehouse.rows(
+        "select cast(snapshot_date as varchar), count(*) from raw.customer_snapshots group by all order by 1"
+    )
+    return [(day, count) for day, count in rows]
+
+
+def test_a_flat_table_that_is_overwritten_with_a_later_date_keeps_the_earlier_ones(
+    warehouse: Warehouse, load: Load, put: Put
+) -> None:
+    months = ("2026-01-01", "2026-02-01", "2026-03-01")
+    for number, month in enumerate(months):
+        put("f.csv", snapshots(month))
+        load("customer_snapshots", "f.csv", now=NOW + number * DAY)
+    assert dates_kept(warehouse) == [(month, 2) for month in months]
+    put("f.csv", snapshots("2026-03-01").replace("B,2026-03-01,0,3\n", ""))  # of its own date it says all
+    load("customer_snapshots", "f.csv", now=NOW + 4 * DAY)
+    assert dates_kept(warehouse) == [("2026-01-01", 2), ("2026-02-01", 2), ("2026-03-01", 1)]
+    put("f.csv", snapshots("2026-02-01", "2026-03-01"))  # a date that comes again is told anew
+    load("customer_snapshots", "f.csv", now=NOW + 5 * DAY)
+    assert dates_kept(warehouse) == [("2026-01-01", 2), ("2026-02-01", 2), ("2026-03-01", 2)]
+    load("customer_snapshots", "f.csv", now=NOW + 6 * DAY, full=True)
+    assert dates_kept(warehouse) == [("2026-02-01", 2), ("2026-03-01", 2)]
+
+
+def test_a_flat_table_without_dates_is_as_its_file_is(warehouse: Warehouse, load: Load, put: Put) -> None:
+    for number, who in enumerate("AB"):
+        put("f.csv", f"customer_id,seats\n{who},3\n")
+        load("customer_snapshots", "f.csv", now=NOW + number * DAY)
+    assert warehouse.rows("select customer_id from raw.customer_snapshots") == [("B",)]

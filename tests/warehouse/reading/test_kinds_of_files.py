@@ -192,6 +192,8 @@ KINDS: dict[str, dict[str, Example]] = {
         "as floats": ids("17.0", "18.00", gives=("17", "18")),
         "with leading zeros": ids("017", "0017.0", gives=("017", "0017")),
         "padded": ids(" 17", "18 ", "19\u00a0", "\u200b20", gives=("17", "18", "19", "20")),
+        "with marks of the direction of writing": ids("\u200e17\u200f", "\u206618\u2069", "\u202a19\u202c", gives=("17", "18", "19")),
+        "with signs without a width inside": ids("1\u200b7", "ab\u00adc", "a\u2060b", gives=("17", "abc", "ab")),
         "letters of one sign or two": ids("caf\u00e9", "cafe\u0301", gives=("caf\u00e9", "caf\u00e9")),
         "the same in Parquet": parquet("sessions", "customer_id", "caf\u00e9", "x", customer_id=["cafe\u0301", "x "], started_at=[date(2026, 1, 1)] * 2),
         "numbers and texts in JSON": documents([{**PAID, "customer_id": 17}, {**PAID, "customer_id": "017"}, {**PAID, "customer_id": 18.0}], "customer_id", "17", "017", "18"),

@@ -217,6 +217,8 @@ def test_rows_numbered_by_a_sequence_may_be_committed_late_too(warehouse: Wareho
         ("note", "uuid", "6f9619ff-8b86-d011-b42d-00c04fc964ff", "6f9619ff-8b86-d011-b42d-00c04fc964ff"),
         ("note", "date", "infinity", None),
         ("note", "timestamptz", "-infinity", None),
+        ("note", "timestamptz", "294276-12-31 23:59:59", None),
+        ("note", "timestamp", "294276-12-31 23:59:59", None),
         ("note", "integer[]", "{1,2}", [1, 2]),
         ("note", "money[]", "{$5.00,NULL}", "{5.00,NULL}"),
         ("note", "timestamp[]", "{2026-01-01,infinity}", '{"2026-01-01 00:00:00",infinity}'),

@@ -100,16 +100,21 @@ def grid_cells(
 
 
 def draw_campaigns(
-    cells: Cells, economics: Economics, *, value_range: tuple[float, float], draws: int, seed: int
+    cells: Cells,
+    economics: Economics,
+    *,
+    value_range: tuple[float, float],
+    draws: int,
+    seed: int,
+    level_error: float = 0.0,
 ) -> Draws:
     """Return `draws` campaigns of the same size of population, drawn as the module's docstring says.
 
     Success: Beta through low, expected and high; saves are binomial at it. Value: triangular from `value_range` (as
-    multiples), most likely as stated.
+    multiples), most likely as stated. Probabilities: all alike off by a share, normal with `level_error`.
     """
     rng = np.random.default_rng(seed)
-    shares = np.concatenate([cells.churners, cells.stayers])
-    drawn = rng.multinomial(round(float(shares.sum())), shares / shares.sum(), size=draws)
+    drawn = draw_population(cells, draws, rng, level_error)
     churners, stayers = drawn[:, : cells.churners.size], drawn[:, cells.churners.size :]
     success = draw_success(economics, draws, rng)[:, None]
     low, high = value_range
@@ -125,6 +130,19 @@ def draw_campaigns(
     for profit in (net, plain):
         np.cumsum(profit, axis=1, out=profit)
     return Draws(np.cumsum(churners, axis=1), net, plain)
+
+
+def draw_population(cells: Cells, draws: int, rng: np.random.Generator, level_error: float = 0.0) -> NDArray[np.int64]:
+    """Return drawn customers, shape (draws, 2 b): who churns of each bin, then who stays."""
+    shares = np.concatenate([cells.churners, cells.stayers])
+    customers, total = round(float(shares.sum())), shares.sum()
+    if level_error <= 0.0:
+        return np.asarray(rng.multinomial(customers, shares / total, size=draws), dtype=np.int64)
+    level = np.maximum(1.0 + level_error * rng.standard_normal(draws), 0.0)[:, None]
+    size = cells.churners + cells.stayers
+    churners = np.minimum(cells.churners * level, size)
+    chances = np.hstack([churners, size - churners])
+    return np.asarray(rng.multinomial(customers, chances / chances.sum(axis=1, keepdims=True)), dtype=np.int64)
 
 
 def draw_success(economics: Economics, draws: int, rng: np.random.Generator) -> Floats:

@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from churn.decisions.checks import Floats, per_customer, probabilities
 from churn.decisions.choices import Mode
-from churn.decisions.draws import fit_beta, grid_cells
+from churn.decisions.draws import draw_population, fit_beta, grid_cells
 from churn.decisions.profit import Economics, break_even_probability
 from churn.decisions.sensitivity import DrawnRange, interval_of, tornado
 from churn.decisions.simulation import Optimum, SimulationResult, choose, perfect_profit
@@ -83,7 +83,7 @@ class DrawnTerms:
 class PreparedCustomers:
     """Customers ready to be asked about, as often as one likes; nothing here changes after it is made.
 
-    `churn_probability` and `monthly_margin` have shape (n,), and `rank` where customers do not come by probability. Raises DataError for values that cannot be used.
+    `churn_probability` and `monthly_margin` have shape (n,), and `rank` where customers do not come by probability; `level_error` is as `simulation.simulate` takes it. Raises DataError for values that cannot be used.
     """
 
     def __init__(
@@ -95,13 +95,14 @@ class PreparedCustomers:
         seed: int = 7,
         value_range: tuple[float, float] = (0.8, 1.2),
         rank: Floats | None = None,
+        level_error: float = 0.0,
     ) -> None:
         self.probability = probabilities("churn_probability", churn_probability)
         if not self.probability.size:
             raise DataError("holds no customers", where="churn_probability", remedy="Score some customers first.")
         margin = per_customer("monthly_margin", monthly_margin, self.probability.size)
         self.margin = np.full(self.probability.size, margin) if isinstance(margin, float) else margin
-        self.draws, self.seed, self.value_range = draws, seed, value_range
+        self.draws, self.seed, self.value_range, self.level_error = draws, seed, value_range, level_error
         # Any economics do: of this curve only what the terms do not touch is used.
         self.curve = threshold_curve(self.probability, None, self.margin, Economics(), rank=rank)
         self.stake = np.asarray(self.curve.stake)
@@ -113,8 +114,7 @@ class PreparedCustomers:
 
     def _draw(self) -> None:
         rng, cells = np.random.default_rng(self.seed), self.cells
-        shares = np.concatenate([cells.churners, cells.stayers])
-        drawn = rng.multinomial(self.probability.size, shares / shares.sum(), size=self.draws).T
+        drawn = draw_population(cells, self.draws, rng, self.level_error).T
         churners = np.ascontiguousarray(drawn[: cells.churners.size], dtype=np.float64)
         contacts = churners + drawn[cells.churners.size :]
         root, mean, spread = np.sqrt(churners), cells.mean_value[:, None], cells.value_spread[:, None]
@@ -229,8 +229,15 @@ class LiveCustomers:
     By each customer's own margin m the most profitable come first by p (m + s), where only what stayers take moves s.
     """
 
-    def __init__(self, churn_probability: ArrayLike, monthly_margin: ArrayLike, *, draws: int = 2_000) -> None:
-        self.by_probability = PreparedCustomers(churn_probability, monthly_margin, draws=draws)
+    def __init__(
+        self,
+        churn_probability: ArrayLike,
+        monthly_margin: ArrayLike,
+        *,
+        draws: int = 2_000,
+        level_error: float = 0.0,
+    ) -> None:
+        self.by_probability = PreparedCustomers(churn_probability, monthly_margin, draws=draws, level_error=level_error)
         self._orders: OrderedDict[float, PreparedCustomers] = OrderedDict()
         self._lock = threading.Lock()
         self._ordered(0.0)
@@ -266,7 +273,13 @@ class LiveCustomers:
             prepared = self._orders.get(shift)
             if prepared is None:
                 rank = self.probability * (self.margin + shift)
-                prepared = PreparedCustomers(self.probability, self.margin, draws=self.by_probability.draws, rank=rank)
+                prepared = PreparedCustomers(
+                    self.probability,
+                    self.margin,
+                    draws=self.by_probability.draws,
+                    rank=rank,
+                    level_error=self.by_probability.level_error,
+                )
                 self._orders[shift] = prepared
                 while len(self._orders) > _ORDERS_KEPT:
                     self._orders.popitem(last=False)

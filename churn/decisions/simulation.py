@@ -71,6 +71,7 @@ def simulate(
     value_range: tuple[float, float] = (0.8, 1.2),
     draws: int = 2_000,
     seed: int = 7,
+    level_error: float = 0.0,
 ) -> SimulationResult:
     """Simulate contacting the customers of highest expected profit (n,), as many as `mode` and `amount` say.
 
@@ -78,6 +79,7 @@ def simulate(
 
     `outcome` (n,) 1 = churned, None where not known yet: churners are then drawn from the probabilities. `value`: money
     that a save is worth, a number or (n,). `amount`: the threshold, budget or number of contacts; none for the optimum.
+    `level_error`: the share by which the probabilities of all may err alike, a standard deviation, where outcomes are not known.
     Raises DataError for customers or values that cannot be used, ConfigError for an amount out of range.
     """
     p = probabilities("churn_probability", churn_probability)
@@ -86,10 +88,11 @@ def simulate(
     worth = per_customer("value", value, p.size)
     truth = None if outcome is None else outcomes("outcome", outcome, p.size)
     rank = contact_order(p, worth, economics)
-    by_profit = _Ranked(mode, amount, value_range, draws, seed)
+    off = level_error if truth is None else 0.0
+    by_profit = _Ranked(mode, amount, value_range, draws, seed, off)
     if rank is None or mode != "threshold":
         return by_profit.simulate(p, truth, worth, economics, rank)
-    best = _Ranked("optimum", None, value_range, draws, seed).simulate(p, truth, worth, economics, rank)
+    best = _Ranked("optimum", None, value_range, draws, seed, off).simulate(p, truth, worth, economics, rank)
     return replace(by_profit.simulate(p, truth, worth, economics, None), optimum=best.optimum)
 
 
@@ -102,6 +105,7 @@ class _Ranked:
     value_range: tuple[float, float]
     draws: int
     seed: int
+    level_error: float
 
     def simulate(
         self, p: Floats, truth: Bools | None, worth: float | Floats, economics: Economics, rank: Floats | None
@@ -110,7 +114,14 @@ class _Ranked:
         curve = threshold_curve(p, truth, worth, economics, rank=rank)
         point, best = choose(curve, self.mode, self.amount), curve.optimum()
         cells = grid_cells(curve, p, truth, worth, contacts=[point.contacts, best.contacts], bins=BINS)
-        drawn = draw_campaigns(cells, economics, value_range=self.value_range, draws=self.draws, seed=self.seed)
+        drawn = draw_campaigns(
+            cells,
+            economics,
+            value_range=self.value_range,
+            draws=self.draws,
+            seed=self.seed,
+            level_error=self.level_error,
+        )
         result = _result(
             point,
             cells,

@@ -157,6 +157,26 @@ def test_the_band_holds_along_the_whole_curve() -> None:
         assert (gap[5:] <= 0.08 * width[5:]).all()
 
 
+def test_probabilities_that_may_all_be_off_alike_widen_the_band_by_as_much() -> None:
+    """Beside what customers and terms leave open stands the share by which everybody's revenue may be off."""
+    p, margin = customers(4, 30_000)
+    terms = Economics(success_rate=0.4, success_rate_low=0.4, success_rate_high=0.4)
+    live = [LiveCustomers(p, margin, draws=6_000, level_error=off) for off in (0.0, 0.2)]
+    sure, open_ = (each.answer(terms, mode="contacts", amount=10_000) for each in live)
+    worth = margin * terms.margin_factor
+    known = simulate(p, None, worth, terms, mode="contacts", amount=10_000, draws=6_000, level_error=0.2)
+    spread = [(result.profit.high - result.profit.low) / (2 * 1.6449) for result in (sure, open_, known)]
+    wanted = np.hypot(spread[0], 0.2 * open_.point.revenue)
+    assert spread[0] < 0.6 * wanted
+    assert spread[1:] == pytest.approx([wanted] * 2, rel=0.05)
+    assert open_.point == sure.point
+    assert open_.profit.median == pytest.approx(open_.point.net_profit, abs=0.05 * wanted)
+    # Of outcomes that are known nothing is left open.
+    left = np.random.default_rng(1).random(p.size) < p
+    of_past = [simulate(p, left, worth, terms, draws=100, level_error=off) for off in (0.0, 0.2)]
+    assert of_past[0] == of_past[1]
+
+
 def test_a_term_moved_a_little_moves_the_answer_a_little() -> None:
     prepared = LiveCustomers(*customers(3, 5_000))
     lows = [

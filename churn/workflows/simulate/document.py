@@ -54,13 +54,13 @@ _REASONS: Final = {
 }
 METHOD: Final = (
     "Customers are contacted from the highest expected profit down, by a threshold from the highest churn probability. Bands: {draws:,} draws of other customers "
-    "(bootstrap), of the success rate (Beta through {low} to {high}), of the value of a save (20 % either way) and of "
-    "luck in who stays; 90 % of the draws lie between the lower and the upper line."
+    "(bootstrap), of the success rate (Beta through {low} to {high}), of the value of a save (20 % either way), of the "
+    "level of the probabilities where outcomes are not known, and of luck in who stays; 90 % of the draws lie between the lower and the upper line."
 )
 METHOD_OF_OFFER: Final = (
     "Customers are contacted as a plan of the campaign would choose them. Bands: {draws:,} draws of other customers "
-    "(bootstrap), of what the offer does as it is believed, of the value of a save (20 % either way) and of luck in who stays; "
-    "90 % of the draws lie between the lower and the upper line."
+    "(bootstrap), of what the offer does as it is believed, of the value of a save (20 % either way), of the level of "
+    "the probabilities and of luck in who stays; 90 % of the draws lie between the lower and the upper line."
 )
 _UNKNOWN: Final = OptimumInterval(low=None, median=None, high=None)
 

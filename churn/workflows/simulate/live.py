@@ -144,7 +144,12 @@ class Simulator:
         who, draws = population.is_admitted, self._context.settings.simulation.draws
         customers = None
         if who.any():
-            customers = LiveCustomers(population.probability[who], population.margin[who], draws=draws)
+            customers = LiveCustomers(
+                population.probability[who],
+                population.margin[who],
+                draws=draws,
+                level_error=population.judgement.level_error,
+            )
         return Prepared(
             str(population.run_id),
             contacts,

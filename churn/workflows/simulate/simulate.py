@@ -167,6 +167,7 @@ def _on_population(
         amount=amount,
         draws=context.settings.simulation.draws,
         seed=request.seed,
+        level_error=population.judgement.level_error,
     )
     currency = context.settings.business.currency
     findings = audit(

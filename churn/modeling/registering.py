@@ -78,6 +78,7 @@ def judge_outside(
         made.features,
         limit=training.leakage_auc,
         horizon_days=data.policy.horizon_days,
+        lead_days=data.policy.lead_days,
         trusted=training.trusted_features,
         history=slices.frame,
         weight=rows.weight,

@@ -73,6 +73,7 @@ def train_candidates(
         names,
         limit=training.leakage_auc,
         horizon_days=data.policy.horizon_days,
+        lead_days=data.policy.lead_days,
         trusted=training.trusted_features,
         history=slices.frame,
         weight=rows.weight,

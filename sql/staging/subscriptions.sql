@@ -85,8 +85,12 @@ select
     superseded_at,  -- When it was told otherwise; null while this is the newest.
     fact_version,  -- 1 for what was told first.
     unknown_until,  -- Until when nobody can have known what was new in it; null where nothing says so.
+    if(
+        term_end is null and canceled_at is null and fact_version = 1
+        and cast(known_at as date) <= cast(started_at as date) and started_at < ended_at, ended_at, term_end
+    ) as term_end,  -- The end of the running term; an end that was told as it began is one.
     * exclude (
         subscription_id, customer_id, started_at, canceled_at, ended_at, plan, monthly_fee, end_reason, known_at,
-        available_at, superseded_at, fact_version, unknown_until, load_id, loaded_at, source_file, row_number
+        available_at, superseded_at, fact_version, unknown_until, term_end, load_id, loaded_at, source_file, row_number
     )
 from kept

@@ -34,6 +34,7 @@ _FADES = 0.03  # ... that is hardly weaker there: what is honest fades
 JUMP_AUC: Final = 0.9  # a model as good as this ...
 _JUMP_SHARE = 0.5  # ... half of whose lead over chance is one feature's
 _SINCE_JOINING: Final = frozenset({"is_new_user"})  # made of the day they joined, which leaving does not overwrite
+_TERM: Final = "days_to_renewal"  # a term that goes on beyond the window may bind its customers
 _REMEDY = (
     "Correct its SQL so that it uses only facts known before the snapshot date, or name it in "
     "training.exclude_features."
@@ -47,6 +48,7 @@ def scan_leakage(
     *,
     limit: float,
     horizon_days: int,
+    lead_days: int = 0,
     trusted: Collection[str] = (),
     history: pl.DataFrame | None = None,
     weight: Floats | None = None,
@@ -56,7 +58,7 @@ def scan_leakage(
     `frame` holds training rows, `y` (n,) their outcomes 0/1, `weight` (n,) how many rows each stands for (1 where not
     given: of many rows all churners are drawn and few who stayed), `limit` the AUC above which one feature cannot be honest
     (1 turns the statistical tests off; `trusted` features are let pass), `history` all labelled rows of the same
-    customers. Raises FutureLeak for names or dates from after the snapshot, ModelError for an AUC above `limit`, a value
+    customers. The window opens `lead_days` after the date and stays open for `horizon_days`. Raises FutureLeak for names or dates from after the snapshot, ModelError for an AUC above `limit`, a value
     that churners almost never or almost only churners hold, or a feature that tells who leaves long after the window as
     well as who leaves within it; each names feature, rows and remedy.
     """
@@ -68,6 +70,8 @@ def scan_leakage(
     weight = np.ones(y.size) if weight is None else weight
     frame, y, weight = frame.gather_every(step), y[::step], weight[::step]
     far = None if history is None or limit >= 1.0 else far_rows(frame, history, horizon_days)
+    is_free = ~_bound(frame, y, weight, lead_days + horizon_days)
+    free = (frame.filter(is_free), y[is_free], weight[is_free])
     for feature in features:
         score = _as_score(frame, feature, y)
         auc = float(max((max(a, 1.0 - a) for a in (area_under_roc(values, y) for values in score)), default=0.5))
@@ -80,7 +84,7 @@ def scan_leakage(
                     remedy=f"{_REMEDY} If it is honest, name it in training.trusted_features.",
                 )
             if feature not in _SINCE_JOINING:  # with contracts of a year nobody leaves in the first months
-                _refuse_one_sided(frame, feature, y, weight)
+                _refuse_one_sided(feature, *free)
             if far is not None and auc >= _NEAR_AUC:
                 _refuse_far_sighted(feature, score, y, far)
         findings.append(LeakageFinding(feature=feature, auc=auc, note="strongest alone"))
@@ -139,7 +143,21 @@ def _category_codes(frame: pl.DataFrame, feature: str) -> NDArray[np.int64]:
     return codes.astype(np.int64)
 
 
-def _refuse_one_sided(frame: pl.DataFrame, feature: str, y: Floats, weight: Floats) -> None:
+def _bound(frame: pl.DataFrame, y: Floats, weight: Floats, days: int) -> NDArray[np.bool_]:
+    """Return whom (n,) a term binds beyond the window of `days`: nobody, where some leave before their term ends.
+
+    Whoever has paid for a year is in few plans, at few fees, and long a customer. That none of them leaves within the
+    window says nothing of what these features were written from.
+    """
+    if _TERM not in frame.columns or kind_of(frame[_TERM]) != "number":
+        return np.zeros(y.size, dtype=np.bool_)
+    is_bound = numbers(frame, _TERM) > days  # false where nobody knows the term
+    mass = float(weight[is_bound].sum())
+    expected = float(np.average(y, weights=weight)) * mass
+    return is_bound if float((weight * y)[is_bound].sum()) <= _ALMOST * expected else np.zeros_like(is_bound)
+
+
+def _refuse_one_sided(feature: str, frame: pl.DataFrame, y: Floats, weight: Floats) -> None:
     """Refuse a feature with a value that churners hardly ever hold, or that hardly anybody but churners holds.
 
     The first is an attribute that was overwritten later (`open` while everyone who ever left is `closed`), the second
@@ -149,7 +167,7 @@ def _refuse_one_sided(frame: pl.DataFrame, feature: str, y: Floats, weight: Floa
     in few rows. Shares are of what the rows stand for, counts are of the rows themselves, which the proof consists of.
     """
     values = frame[feature]
-    base = float(np.average(y, weights=weight))
+    base = float(np.average(y, weights=weight)) if y.size else 0.0
     a_churner, a_stayer = (float(weight[y == outcome].mean()) if (y == outcome).any() else 1.0 for outcome in (1, 0))
     groups = [
         _Group("is missing", values.is_null().to_numpy(), base),

@@ -82,6 +82,33 @@ def test_customers_in_their_first_contract_need_not_leave_for_the_scan_to_pass()
         scan(is_open=new)
 
 
+def test_a_term_that_binds_beyond_the_window_accuses_nobody():
+    """Who has paid for a year is on one plan, and none of them leaves before it is over."""
+    is_bound = (np.arange(N) % 4 == 0) & (outcome() == 0)
+    plan = np.where(is_bound, "year", "month")
+    with pytest.raises(ModelError, match="`plan` is 'year' for"):
+        scan(plan=plan)
+    scan(plan=plan, days_to_renewal=np.where(is_bound, 200, 12))
+
+
+def test_a_term_hides_no_leak_among_those_whom_it_does_not_bind():
+    term = np.where((np.arange(N) % 4 == 0) & (outcome() == 0), 200, 12)
+    status = np.where((np.arange(N) % 2 == 0) & (outcome() == 0), "open", "new")
+    with pytest.raises(ModelError, match="`status` is 'open' for"):
+        scan(status=status, days_to_renewal=term)
+
+
+def test_a_term_binds_nobody_where_some_leave_before_it_is_over():
+    term = np.where(np.arange(N) % 4 == 0, 200, 12)
+    with pytest.raises(ModelError, match="`is_open` is True for"):
+        scan(is_open=(np.arange(N) % 10 < 3) & (outcome() == 0), days_to_renewal=term)
+
+
+def test_a_term_that_is_written_after_people_leave_is_itself_refused():
+    with pytest.raises(ModelError, match="`days_to_renewal` alone"):
+        scan(days_to_renewal=np.where(outcome() == 0, 200, 12))
+
+
 def test_honest_differences_between_segments_pass():
     """A tenth of the base rate is a strong segment, not a leak; and no churner among a few rows is chance."""
     rng, y = np.random.default_rng(7), outcome()

@@ -240,6 +240,23 @@ def test_a_subscription_is_told_as_its_events(stage: Stage) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("row", "term_end"),
+    [
+        ({"ended_at": day(31), "known_at": day(1)}, day(31)),  # a term that was bought with its end
+        ({"ended_at": day(31), "known_at": day(1), "term_end": day(20)}, day(20)),
+        ({"ended_at": day(31), "known_at": day(15)}, None),  # an end that was told later, as of a notice
+        ({"ended_at": day(31), "canceled_at": day(1), "known_at": day(1)}, None),
+        ({"ended_at": day(31)}, None),  # of which nobody knows when it was told
+    ],
+)
+def test_an_end_told_as_the_subscription_begins_is_that_of_its_term(
+    stage: Stage, row: dict[str, Any], term_end: datetime | None
+) -> None:
+    query = "select term_end from staging.subscription_events where event_type = 'started'"
+    assert stage("subscriptions", query, [subscription(**row)]) == [(term_end,)]
+
+
 ANNOUNCED = "select is_announced from staging.subscription_events where event_type = 'ended' and superseded_at is null"
 
 

@@ -183,7 +183,7 @@ def _scratch(sample: Mapping[str, pl.DataFrame]) -> Iterator[Warehouse]:
 
 
 def _raw_tables(warehouse: Warehouse) -> list[str]:
-    ledgers = {"loads", "rejected_rows", "rewrites", "overlaps", "date_forms"}
+    ledgers = {"loads", "rejected_rows", "rewrites", "overlaps", "date_forms", "sightings"}
     rows = warehouse.rows(
         "select table_name from information_schema.tables where table_schema = 'raw' order by table_name"
     )

@@ -411,3 +411,21 @@ def test_a_table_of_who_left_without_subscriptions_tells_churn(tmp_path: Path) -
     (tmp_path / "churn.toml").unlink()
     (tmp_path / "contracts.csv").write_text(VERTRAEGE, encoding="utf-8")
     assert proposed(tmp_path, "customers.csv", "leavers.csv", "contracts.csv")[1].churn.told_by == "subscriptions"
+
+
+def test_a_price_per_month_and_reasons_in_the_words_of_a_biller_are_known(tmp_path: Path) -> None:
+    reasons = ("Customer request", "Card declined", "Past due", "Upgraded", "Converted", "On hold")
+    rows = "".join(f"S{n},C{n},basic,20,2026-01-0{n + 1},2026-03-01,{word}\n" for n, word in enumerate(reasons))
+    head = "Subscription ID,Customer No,Plan,Price per month,Start Date,End Date,Cancellation Reason\n"
+    (tmp_path / "subscriptions.csv").write_text(head + rows, encoding="utf-8")
+    _, settings = proposed(tmp_path, "subscriptions.csv")
+    subscriptions = settings.sources["subscriptions"]
+    assert subscriptions.columns["monthly_fee"] == "Price per month"
+    assert subscriptions.codes["end_reason"] == {
+        "Customer request": "voluntary",
+        "Card declined": "payment_failure",
+        "Past due": "payment_failure",
+        "Upgraded": "plan_change",
+        "Converted": "plan_change",
+        "On hold": "pause",
+    }

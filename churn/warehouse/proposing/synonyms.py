@@ -39,7 +39,9 @@ COLUMNS: Final[dict[str, dict[str, str]]] = {
         "started_at": "startedat startdate start starton begin begindate validfrom activatedat contractstart vertragsbeginn"
         " beginn beginnam startdatum gestartetam gueltigab laufzeitbeginn abschlussdatum createdat created",
         "plan": "plan planname planid product productname tier package tarif tarifname produkt paket",
-        "monthly_fee": "monthlyfee fee mrr monthlyprice price monthlycharge monthlycharges monatsbeitrag monatspreis beitrag"
+        "monthly_fee": "monthlyfee fee mrr monthlyprice price monthlycharge monthlycharges pricepermonth feepermonth monthlyamount"
+        " amountpermonth monthlycost costpermonth monthlyrate monthlyrecurringrevenue subscriptionfee subscriptionprice"
+        " preispromonat beitragpromonat kostenpromonat gebuehrpromonat monatlicherpreis monatlicherbeitrag monatsbeitrag monatspreis beitrag"
         " monatsgebuehr gebuehr preis",
         "canceled_at": "canceledat cancelledat cancellationdate canceled cancelled canceldate cancelledon gekuendigtam"
         " kuendigungsdatum kuendigungam kuendigung",
@@ -144,10 +146,12 @@ STATUS: Final = _meanings(
     refunded="refunded refund reversed chargeback erstattet rueckerstattet gutschrift",
 )
 END_REASON: Final = _meanings(
-    voluntary="voluntary canceled cancelled customer kuendigung kundenwunsch freiwillig gekuendigt",
-    payment_failure="paymentfailure paymentfailed nonpayment zahlungsausfall nichtzahlung zahlungsverzug",
-    plan_change="planchange upgrade downgrade switched tarifwechsel wechsel",
-    pause="pause paused pausiert ruhend",
+    voluntary="voluntary canceled cancelled customer customerrequest customerrequested requestedbycustomer canceledbycustomer"
+    " cancelledbycustomer userrequest usercanceled usercancelled cancellation kuendigung kundenwunsch freiwillig gekuendigt",
+    payment_failure="paymentfailure paymentfailed failedpayment nonpayment unpaid pastdue delinquent dunning carddeclined declined"
+    " paymentdeclined cardexpired expiredcard insufficientfunds zahlungsausfall nichtzahlung zahlungsverzug ruecklastschrift mahnung",
+    plan_change="planchange planchanged upgrade upgraded downgrade downgraded switched converted tarifwechsel wechsel",
+    pause="pause paused onhold frozen pausiert ruhend",
 )
 
 

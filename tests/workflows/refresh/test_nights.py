@@ -22,7 +22,7 @@ from tests.web_service import WebService, serving
 
 pytestmark = pytest.mark.xdist_group("postgres")
 DAY: Final = timedelta(days=1)
-NIGHTS: Final = (30, 31, 42)  # days of the company's life: night after night, and after some that failed
+NIGHTS: Final = (30, 31, 39)  # days of the company's life: night after night, and after some that failed
 KEPT: Final = 1  # of these: whose features are computed again at the end
 FACTS: Final = ("payments", "support_tickets", "sessions", "events")
 _STAGED: Final = {table: {HAPPENS[table]: "occurred_at"} for table in FACTS}

@@ -35,6 +35,7 @@ def objecting(folder: Path, heading: str, words: list[str], more: tuple[str, lis
 HEADINGS = (
     "Newsletter abgemeldet", "unsubscribed", "opt_out", "Email Opt Out", "do_not_contact", "HasOptedOutOfEmail", "DoNotCall",
     "no_marketing", "Werbesperre", "Keine Werbung", "is_unsubscribed", "Werbewiderspruch",
+    "BLOCKLISTED", "Blacklisted", "Suppression",
 )  # fmt: skip
 WORDS = (["1", "0", "0"], ["TRUE", "FALSE", "FALSE"], ["x", "", ""], ["Yes", "No", "N/A"], ["ja", "nein", ""])
 
@@ -58,3 +59,36 @@ def test_words_that_nobody_knows_are_a_question(tmp_path: Path) -> None:
     text, settings = proposed(tmp_path, "customers.csv")
     assert "objected_at" not in settings.sources["customers"].columns
     assert "unsubscribed (`A`, `B`) sounds like an objection to marketing, and is not read as one." in text
+
+
+def test_exports_of_mailing_tools_tell_who_objected_when_and_whose_customer_it_is(tmp_path: Path) -> None:
+    def rows(*columns: str) -> str:
+        return "\n".join(",".join(column.format(n=n) for column in columns) for n in range(1, 31))
+
+    head = "Email Address,MEMBER_RATING,OPTIN_TIME,UNSUB_TIME,UNSUB_REASON,LEID,CUSTOMERID\n"
+    unsubscribed = rows(
+        "a{n}@x.example", "2", "2025-01-03 10:22:11", "2026-03-{n:0>2} 09:00:00", "NORMAL", "9{n}", "C{n}"
+    )
+    (tmp_path / "unsubscribed.csv").write_text(head + unsubscribed + "\n", encoding="utf-8")
+    _, settings = proposed(tmp_path, "unsubscribed.csv")
+    assert settings.sources["customers"].columns == {
+        "customer_id": "CUSTOMERID",
+        "email": "Email Address",
+        "objected_at": "UNSUB_TIME",
+    }
+
+
+def test_a_consent_that_was_never_given_is_none_and_the_companys_own_number_counts(tmp_path: Path) -> None:
+    words = ("SUBSCRIBED", "UNSUBSCRIBED", "NEVER_SUBSCRIBED")
+    lines = [f"01HA{n},{email},{words[n % 3]},C{n}" for n, email in enumerate(EMAILS)]
+    head = "Contact ID,Email,Email Marketing Consent,External ID\n"
+    (tmp_path / "people.csv").write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
+    _, settings = proposed(tmp_path, "people.csv")
+    customers = settings.sources["customers"]
+    assert customers.columns["customer_id"] == "External ID"
+    assert customers.columns["marketing_consent"] == "Email Marketing Consent"
+    assert customers.codes["marketing_consent"] == {
+        "SUBSCRIBED": True,
+        "UNSUBSCRIBED": False,
+        "NEVER_SUBSCRIBED": False,
+    }

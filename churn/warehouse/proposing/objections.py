@@ -13,7 +13,7 @@ from churn.warehouse.reading.values import MISSING_WORDS
 
 OBJECTION: Final = "objected_at"
 _SUCH: Final = re.compile(
-    r"unsubscri|opt(ed)?out|(do|does)?not(be)?(contact|email|mail|call|phone|text|market|disturb)|\Adnc\Z|(no|suppress(ed)?|stop)(marketing|emails?|mailings?|calls?|contact|ads|advert)"
+    r"unsubscri|blocklist|blacklist|suppression|opt(ed)?out|(do|does)?not(be)?(contact|email|mail|call|phone|text|market|disturb)|\Adnc\Z|(no|suppress(ed)?|stop)(marketing|emails?|mailings?|calls?|contact|ads|advert)"
     r"|emailsuppressed|objected|objection|(newsletter|mailing|werbung|mail).*(abgemeldet|abbestellt|abmeldung)|abbestellt|werbesperre|werbeverbot|werbewiderspruch|widersp(roch|ruch)"
     r"|keine?(werbung|mails?|newsletter|anrufe|kontakt)|kontaktsperre|nichtkontaktieren"
 )

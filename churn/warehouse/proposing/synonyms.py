@@ -18,7 +18,8 @@ _ANY_TIME: Final = "timestamp datetime date time datum zeitpunkt zeitstempel zei
 # By table and column, the likeliest name first. `id` and the general words for a time count for the table's own alone.
 COLUMNS: Final[dict[str, dict[str, str]]] = {
     "customers": {
-        "customer_id": f"{_CUSTOMER} id nummer",
+        # A mailing tool's own number of a contact joins nothing; beside it stands the company's.
+        "customer_id": f"{_CUSTOMER.replace(' contactid', ' externalid extid contactid')} id nummer",
         "signed_up_at": "signedupat signupdate signedup signup registeredat registered registrationdate joinedat joindate joined"
         " membersince customersince kundeseit mitgliedseit angemeldetam anmeldedatum anmeldung registriertam registrierung"
         " eintrittsdatum eintritt angelegtam createdat created createddate erstelltam",
@@ -27,9 +28,10 @@ COLUMNS: Final[dict[str, dict[str, str]]] = {
         "country": "country countrycode land laendercode",
         "email": "email emailaddress mail emailadresse mailadresse",
         "phone": "phone phonenumber telephone mobile telefon telefonnummer mobil handy rufnummer",
-        "marketing_consent": "marketingconsent consent optin marketingoptin marketing newsletterconsent gdprconsent acceptsmarketing"
+        "marketing_consent": "marketingconsent emailmarketingconsent consent optin marketingoptin marketing newsletterconsent gdprconsent acceptsmarketing"
         " einwilligung werbeeinwilligung werbung zustimmung werbeerlaubnis",
-        "objected_at": "objectedat optoutat optedoutat optoutdate unsubscribedat unsubscribedon unsubscribedate unsubscribed widersprucham"
+        "objected_at": "objectedat optoutat optedoutat optoutdate unsubscribedat unsubscribedon unsubscribedate unsubscribetime"
+        " unsubtime unsubat unsubdate optouttime blocklistedat blacklistedat suppressedat unsubscribed widersprucham"
         " widersprochenam widerspruch werbewiderspruch newsletterabgemeldetam newsletterabgemeldet abbestelltam",
     },
     "subscriptions": {
@@ -135,7 +137,7 @@ YES: Final = _words(
     "ja j yes y true t 1 granted given agreed accepted optin optedin subscribed erteilt zugestimmt wahr oui si x"
 )
 NO: Final = _words(
-    "nein n no false f 0 denied refused withdrawn declined optout optedout unsubscribed abgelehnt widerrufen falsch non verweigert"
+    "nein n no false f 0 denied refused withdrawn declined optout optedout unsubscribed neversubscribed abgelehnt widerrufen falsch non verweigert"
 )
 PLAIN_YES_NO: Final = _words("true t yes y 1 1.0 false f no n 0 0.0")  # what a load reads without being told
 CHURNED: Final = YES | _words("churned churn left lost exited gekuendigt abgewandert gegangen verloren")

@@ -184,8 +184,25 @@ def _harm(d: ExperimentFigures) -> str | None:
     return f"Exploratory: {looked}, confirmed on the other half after correction: {named}. They are left alone."
 
 
+def _groups(d: ExperimentFigures) -> list[str]:
+    if d.groups is None:
+        return []
+    drawn = (
+        f"Intervals are those of groups drawn by chance: {count(d.groups.treated)} of `{d.groups.column}` were treated, "
+        f"{count(d.groups.control)} left alone."
+    )
+    sentences = [drawn]
+    if d.groups.mixed:
+        sentences.append(
+            f"{count(d.groups.mixed)} of them have customers in both arms: each arm's part counts as a group of its own, which "
+            "makes the intervals wide rather than narrow."
+        )
+    return sentences
+
+
 def _notes(d: ExperimentFigures) -> list[str]:
-    notes = [
+    notes = _groups(d)
+    notes += [
         column.sentence if column.is_whole else f"{column.sentence} No model was given it." for column in d.imbalances
     ]
     notes += [

@@ -96,6 +96,13 @@ def analyse(
         typer.Option(metavar="SHARE", help="Share of the compared customers that was to be treated, such as 0.5."),
     ] = None,
     customer: CustomerOption = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COL",
+            help="Column whose values, such as stores, were assigned as a whole; found where it is plain.",
+        ),
+    ] = None,
     exclude: Annotated[
         list[str] | None, typer.Option(metavar="COL", help="Known only after the contact; repeat for more.")
     ] = None,
@@ -123,6 +130,7 @@ def analyse(
         treated=treated,
         is_unwanted=unwanted,
         customer=customer,
+        group=group,
         exclude=tuple(exclude or ()),
         value=amount_of(value),
         cost=amount_of(cost),

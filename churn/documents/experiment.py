@@ -24,7 +24,7 @@ class ExperimentTerms(Document):
     """What the columns of the file mean. `value`, `cost`, `incentive`: a number, the column that holds one, or SQL over columns.
 
     `planned_share`: the share of the compared customers that was to be treated. `is_unwanted`: the outcome is what the
-    treatment was to prevent. `exclude`: columns that were known only afterwards. `options`: how the file is written, as a
+    treatment was to prevent. `group`: the column whose values were assigned as a whole, where it was named. `exclude`: columns that were known only afterwards. `options`: how the file is written, as a
     source says it.
     """
 
@@ -39,6 +39,7 @@ class ExperimentTerms(Document):
     cost: float | str | None
     incentive: float | str | None
     planned_share: float | None
+    group: str | None = Field(None, exclude_if=lambda column: column is None)
     options: dict[str, JsonValue]  # free: the readers know them, and refuse the rest in their own words
 
 
@@ -91,6 +92,15 @@ class ExperimentSplit(Document):
     p_value: float | None
     planned_share: float | None
     share: float
+
+
+class ExperimentGroups(Document):
+    """How many groups of the column that was named either arm has, and how many have customers in both."""
+
+    column: str
+    treated: int
+    control: int
+    mixed: int
 
 
 class ExperimentEffect(EffectInterval):
@@ -242,6 +252,7 @@ class ExperimentFigures(Document):
     counts: ExperimentCounts
     arms: ExperimentArms
     split: ExperimentSplit
+    groups: ExperimentGroups | None = Field(None, exclude_if=lambda groups: groups is None)
     verdict: ExperimentVerdict
     advice: Advice
     effect: ExperimentEffect | None

@@ -143,6 +143,7 @@ _ALL = (
             "incentive": Parameter("text", "An amount, a column, or SQL over columns."),
             "planned_share": Parameter("number", "Share that was to be treated."),
             "customer": Parameter("text", "Column of the customer's id."),
+            "group": Parameter("text", "Column whose values were assigned as a whole."),
             "exclude": Parameter("texts", "Columns known only afterwards."),
             "options": Parameter("texts", "NAME=VALUE, how the file is written."),
             "name": Parameter("text", "Name to keep it under."),

@@ -29,7 +29,7 @@ Reader = Annotated[SignedIn, Depends(signed_in())]
 Text = Annotated[str, Form(max_length=200)]
 
 _ENTERED: Final = (
-    "treatment", "outcome", "control", "treated", "direction", "value", "cost", "incentive", "planned_share", "exclude", "option",
+    "treatment", "outcome", "control", "treated", "direction", "value", "cost", "incentive", "planned_share", "group", "exclude", "option",
     "name",
 )  # fmt: skip
 _FIELDS: Final = {
@@ -88,6 +88,7 @@ def analyse(
     cost: Text = "",
     incentive: Text = "",
     planned_share: Text = "",
+    group: Text = "",
     exclude: Text = "",
     option: Text = "",
     name: Text = "",
@@ -103,6 +104,7 @@ def analyse(
         "cost": cost,
         "incentive": incentive,
         "planned_share": planned_share,
+        "group": group,
         "exclude": exclude,
         "option": option,
         "name": name,
@@ -119,6 +121,7 @@ def analyse(
             cost=text["cost"] or None,
             incentive=text["incentive"] or None,
             planned_share=_share(text["planned_share"]),
+            group=text["group"] or None,
             exclude=tuple(column.strip() for column in exclude.split(",") if column.strip()),
             options=tuple(option.split()),
             name=text["name"] or None,

@@ -66,6 +66,10 @@ def analyse(
     incentive: Optional = None,
     planned_share: Annotated[Annotated[float, Field(gt=0, lt=1)] | SkipJsonSchema[None], Form()] = None,
     customer: Optional = None,
+    group: Annotated[
+        Annotated[str, Field(min_length=1, max_length=200)] | SkipJsonSchema[None],
+        Form(description="Column whose values were assigned as a whole, such as stores."),
+    ] = None,
     exclude: Annotated[list[str] | SkipJsonSchema[None], Form()] = None,
     option: Annotated[
         list[str] | SkipJsonSchema[None], Form(description="NAME=VALUE, how the file is written.")
@@ -84,6 +88,7 @@ def analyse(
         incentive=incentive,
         planned_share=planned_share,
         customer=customer,
+        group=group,
         exclude=tuple(exclude or ()),
         options=tuple(option or ()),
         name=name,

@@ -30,6 +30,7 @@ class ExperimentRequest:
     incentive: str | None = None
     planned_share: float | None = None
     customer: str | None = None
+    group: str | None = None
     exclude: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     name: str | None = None
@@ -65,6 +66,7 @@ def ask_experiment(
         "cost": request.cost,
         "incentive": request.incentive,
         "customer": request.customer,
+        "group": request.group,
         "name": request.name,
     }
     parameters |= {name: text for name, text in texts.items() if text}

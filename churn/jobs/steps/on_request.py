@@ -116,6 +116,7 @@ def experiment(context: Context, run: ScheduledRun) -> StepResult:
         treated=text_of(run, "treated"),
         is_unwanted=None if direction is None else direction == "unwanted",
         customer=text_of(run, "customer"),
+        group=text_of(run, "group"),
         exclude=texts_of(run, "exclude"),
         value=amount_of(text_of(run, "value")),
         cost=amount_of(text_of(run, "cost")),

@@ -25,6 +25,7 @@ from churn.documents.experiment import (
     ExperimentDocument,
     ExperimentEffect,
     ExperimentFigures,
+    ExperimentGroups,
     ExperimentRanking,
     ExperimentSplit,
     ExperimentValue,
@@ -38,7 +39,7 @@ from churn.documents.experiment import (
 )
 from churn.documents.measurement import EffectInterval
 from churn.documents.uplift import UpliftDocument, UpliftOrigin, UsedCustomers
-from churn.errors import ModelError, NotEnoughData
+from churn.errors import CampaignError, ModelError, NotEnoughData
 from churn.files import write_text
 from churn.modeling.uplift.afterwards import known_afterwards
 from churn.modeling.uplift.balance import find_imbalances
@@ -135,6 +136,11 @@ def analyse_experiment(
             counts=rows.counts,
             arms=_arms(rows, treated),
             split=split,
+            groups=None
+            if rows.group is None or compared.drawn is None
+            else ExperimentGroups(
+                column=rows.group.name, treated=compared.drawn[0], control=compared.drawn[1], mixed=compared.mixed
+            ),
             verdict=conclusion.verdict,
             advice=conclusion.advice,
             effect=None if is_broken else _effect(effect),
@@ -168,7 +174,7 @@ def analyse_experiment(
 class _Compared:
     """The arms compared as assigned. `drawn`: groups treated and not, None where customers were drawn one by one.
 
-    `inflation`: of so many customers one counts where those of a group are alike.
+    `inflation`: of so many customers one counts where those of a group are alike. `mixed`: groups with customers in both arms.
     """
 
     effect: Effect
@@ -176,13 +182,15 @@ class _Compared:
     nobody: PolicyWorth
     drawn: tuple[int, int] | None = None
     inflation: float = 1.0
+    mixed: int = 0
 
 
 def _assigned_whole(rows: ExperimentRows, imbalances: Sequence[ImbalancedColumn]) -> NDArray[np.int64] | None:
-    """Return the group of each customer (n,) by the column of fewest groups that were assigned as a whole; None for none."""
+    """Return the group of each customer (n,) by the column that was named, or that of fewest groups that were assigned as a whole; None for none."""
     import polars as pl
 
-    columns = [rows.frame[imbalance.column] for imbalance in imbalances if imbalance.is_whole]
+    whole = [rows.frame[imbalance.column] for imbalance in imbalances if imbalance.is_whole]
+    columns = whole if rows.group is None else [rows.group.cast(pl.String)]
     if not columns:
         return None
     fewest = min(columns, key=lambda column: column.n_unique())
@@ -201,12 +209,20 @@ def _compare(rows: ExperimentRows, stayed: Bools, treated: Bools, groups: NDArra
         everybody = policy_worth(net, treated, np.ones(net.size, dtype=np.bool_))
         return _Compared(effect, everybody, policy_worth(net, treated, np.zeros(net.size, dtype=np.bool_)))
     lost = (~stayed).astype(np.float64)
+    arms = (np.unique(groups[treated]), np.unique(groups[~treated]))
+    if rows.group is not None and min(arm.size for arm in arms) < 2:
+        raise CampaignError(
+            f"an arm has a single group of `{rows.group.name}`, and groups of one arm cannot be told from its effect",
+            where="--group",
+            remedy="Name the column whose values were drawn, several to each arm; or leave it out where customers were drawn.",
+        )
     return _Compared(
         effect_of_groups(effect, lost, treated, groups),
         worth_by_groups(net, treated, groups, is_everybody=True),
         worth_by_groups(net, treated, groups, is_everybody=False),
-        (np.unique(groups[treated]).size, np.unique(groups[~treated]).size),
+        (arms[0].size, arms[1].size),
         design_effect(lost, treated, groups),
+        int(np.intersect1d(*arms).size),
     )
 
 

@@ -66,6 +66,7 @@ class ExperimentFile:
     cost: Amount = None
     incentive: Amount = None
     planned_share: float | None = None
+    group: str | None = None
     options: Mapping[str, JsonValue] = field(default_factory=dict)
     name: str | None = None
     shown_as: str | None = None  # the file's name where it was uploaded under another
@@ -97,6 +98,7 @@ class ExperimentRows:
     is_value_known_before: bool
     values_not_counted: int
     terms: ExperimentTerms
+    group: pl.Series | None  # whose values were assigned as a whole, where the column was named
     counts: ExperimentCounts
 
 
@@ -117,6 +119,7 @@ def read_experiment(experiment: ExperimentFile) -> ExperimentRows:
     }
     rows, computed_from = with_outcome(rows, experiment.outcome, experiment.file_name)
     taken = {experiment.treatment, experiment.outcome, *computed_from, *experiment.exclude, *columns_of_amounts}
+    taken |= set() if experiment.group is None else {experiment.group}
     for name in sorted(taken | ({customer} if customer else set())):
         require_column(rows, name, experiment.file_name)
     arms_told = tell_arms(rows[experiment.treatment], experiment.treated, experiment.control)
@@ -154,6 +157,7 @@ def read_experiment(experiment: ExperimentFile) -> ExperimentRows:
         cost=experiment.cost,
         incentive=experiment.incentive,
         planned_share=experiment.planned_share,
+        group=experiment.group,
         options=dict(experiment.options),
     )
     counts = ExperimentCounts(
@@ -169,7 +173,15 @@ def read_experiment(experiment: ExperimentFile) -> ExperimentRows:
     )
     features = tuple(FeatureDoc(name, "file", f"Column {name} of {experiment.file_name}.") for name in names)
     return ExperimentRows(
-        frame, features, prices, happened.cast(pl.Float64).to_numpy(), is_known_before, not_counted, terms, counts
+        frame,
+        features,
+        prices,
+        happened.cast(pl.Float64).to_numpy(),
+        is_known_before,
+        not_counted,
+        terms,
+        None if experiment.group is None else kept[experiment.group],
+        counts,
     )
 
 

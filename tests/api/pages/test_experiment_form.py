@@ -25,7 +25,7 @@ def marketer(service: Service) -> TestClient:
         (("trial.csv", b""), {}, "file", "The file is empty. Check that the export ran."),
         (TABLE, {"planned_share": "half"}, "planned_share", "`half` is no share. Write it as 0.5 or 50\u202f%."),
         (TABLE, {"planned_share": "100 %"}, "planned_share", "1.0 is no share between 0 and 1."),
-        (TABLE, {"option": "semicolon"}, "option", "`semicolon` is no NAME=VALUE."),
+        (TABLE, {"option": "semicolon", "group": "store"}, "option", "`semicolon` is no NAME=VALUE."),
     ],
 )
 def test_what_cannot_be_is_said_beside_its_field_and_what_was_filled_in_stays(
@@ -47,6 +47,10 @@ def test_a_table_of_another_name_is_taken_where_its_format_is_said(service: Serv
     form = {"csrf": token_in(marketer.get("/experiments").text), "treatment": "arm", "outcome": "stayed"}
     sent = {"file": ("trial.dat", TABLE[1])}
     assert marketer.post("/experiments", data=form, files=sent).status_code == 422
-    taken = marketer.post("/experiments", data=form | {"option": "format=csv"}, files=sent, follow_redirects=False)
+    said = form | {"option": "format=csv", "group": "store"}
+    taken = marketer.post("/experiments", data=said, files=sent, follow_redirects=False)
     assert taken.status_code == 303
     assert len(experiments_at_work(service.context).runs) == 1
+    with service.context.open_store() as store:
+        (run,) = store.jobs.list("experiment", limit=1)
+    assert run.parameters["group"] == "store"

@@ -78,6 +78,18 @@ def test_a_file_that_is_sent_is_analysed_told_and_deleted(client: TestClient, co
     assert "spring_left" in missing.json()["remedy"]
 
 
+def test_groups_that_were_assigned_as_a_whole_are_named_by_their_column(client: TestClient, context: Context) -> None:
+    push, read = headers(context, "push"), headers(context, "read")
+    rows = [f"{house},{house % 2},{int(house % 7 < 2)}" for house in range(400) for _ in range(2)]
+    sent = {"file": ("houses.csv", "\n".join(["house,arm,stayed", *rows]).encode())}
+    said = {"treatment": "arm", "outcome": "stayed", "group": "house"}
+    asked = client.post("/v1/experiments", data=said, files=sent, headers=push)
+    assert work(context, asked.json()["run_id"]) == "done"
+    document = client.get("/v1/experiments/houses_stayed", headers=read).json()
+    assert document["groups"] == {"column": "house", "treated": 200, "control": 200, "mixed": 0}
+    assert document["terms"]["group"] == "house"
+
+
 def test_what_cannot_be_is_refused_when_it_is_asked_for_or_by_the_run(
     client: TestClient, context: Context, trial: bytes
 ) -> None:

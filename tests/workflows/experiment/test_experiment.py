@@ -437,6 +437,44 @@ def test_stores_assigned_as_a_whole_are_judged_as_stores(context, tmp_path) -> N
     assert [column.is_whole for column in document.imbalances] == [True]
 
 
+def test_groups_that_nobody_could_find_are_named(context, tmp_path) -> None:
+    """Households of two who leave together are too small to be found, and stores too where a few customers changed the arm."""
+    rng = np.random.default_rng(6)
+    house = np.repeat(np.arange(1_500), 2)
+    arm = rng.permutation(np.repeat([0, 1], 750))[house]
+    left = (rng.random(1_500) < 0.2)[house].astype(int)
+    frame = pl.DataFrame({"house": [f"H{number}" for number in house], "arm": arm, "left": left})
+    frame.write_csv(tmp_path / "houses.csv")
+    file = ExperimentFile(tmp_path / "houses.csv", "arm", "left", is_unwanted=True, planned_share=0.5, value=10.0)
+    by_customer = analyse_experiment(context, replace(file, exclude=("house",)), **QUICK).document
+    named = analyse_experiment(context, replace(file, group="house"), **QUICK).document
+    assert named.terms.group == "house"
+    assert named.groups is not None
+    assert named.groups.as_json() == {"column": "house", "treated": 750, "control": 750, "mixed": 0}
+    assert named.effect is not None
+    assert by_customer.effect is not None
+    # Two who always leave together are one: as many houses as customers would need intervals of half the customers.
+    means = frame.group_by("house").agg(pl.col("arm").first(), pl.col("left").mean())
+    parts = [means.filter(arm=side)["left"] for side in (0, 1)]
+    half = 1.961 * sum(float(part.var()) / part.len() for part in parts) ** 0.5
+    assert named.effect.high - named.effect.delta == pytest.approx(half, rel=0.01)
+    assert (named.effect.high - named.effect.low) / (by_customer.effect.high - by_customer.effect.low) > 1.38
+    assert named.columns == ()
+    assert named.words.notes[0] == (
+        "Intervals are those of groups drawn by chance: 750 of `house` were treated, 750 left alone."
+    )
+    moved = pl.when(pl.int_range(pl.len()) == 0).then(1 - pl.col("arm")).otherwise("arm")
+    frame.with_columns(arm=moved).write_csv(tmp_path / "houses.csv")
+    mixed = analyse_experiment(context, replace(file, group="house"), **QUICK).document
+    assert mixed.groups is not None
+    assert mixed.groups.mixed == 1
+    assert "customers in both arms" in mixed.words.notes[1]
+    with pytest.raises(CampaignError, match="an arm has a single group of `arm`"):
+        analyse_experiment(context, replace(file, group="arm"), **QUICK)
+    with pytest.raises(ConfigError, match=r"no column `houses`\. Did you mean `house`"):
+        analyse_experiment(context, replace(file, group="houses"), **QUICK)
+
+
 def test_an_outcome_may_be_a_condition_on_what_was_spent(tmp_path) -> None:
     path = tmp_path / "a.csv"
     spent = [0.0, 12.5, 0.0, 7.0] * 20

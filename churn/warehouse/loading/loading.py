@@ -194,7 +194,10 @@ def _resolved(load: Load, delivery: Delivery, columns: Sequence[Selected]) -> li
         except ConfigError as error:
             if _may_lack(load, delivery) and not column.is_required:
                 continue  # a key below another that no row of this file has
-            remedy = "Mend the expression; `options = { all_varchar = true }` reads every column of a CSV file as text."
+            remedy = (
+                "Mend the expression: `cast(NAME as double)` makes a number of a column that is text, and "
+                "`options = { all_varchar = true }` reads every column of a CSV file as text."
+            )
             raise ConfigError(error.what, where=f"sources.{table.name}.columns.{column.name}", remedy=remedy) from error
         refuse_nested(table, column.name, column.type, column.delivered[1:-1], kind, delivery.files[0].name)
         wanted = column.type or kept_type(kind)

@@ -184,6 +184,15 @@ def test_an_extra_column_of_numbers_and_blanks_holds_numbers(warehouse: Warehous
     ]
 
 
+def test_an_expression_that_needs_a_number_says_how_text_becomes_one(load: Load, put: Put) -> None:
+    put("s.csv", "subscription_id,customer_id,started_at,days,price\nS1,C1,2026-01-02,30,149\n")
+    columns = {"plan": "days", "monthly_fee": "price * 30 / days"}
+    with pytest.raises(ConfigError, match=r"columns.monthly_fee") as refused:
+        load("subscriptions", "s.csv", columns=columns, options={"types": {"days": "VARCHAR"}})
+    assert "`cast(NAME as double)` makes a number of a column that is text" in str(refused.value.remedy)
+    load("subscriptions", "s.csv", columns=columns | {"monthly_fee": "price * 30 / cast(days as double)"})
+
+
 def test_all_varchar_leaves_every_column_text(warehouse: Warehouse, load: Load, put: Put) -> None:
     put("s.csv", "customer_id,day,score\nC1,20260102,7\n")
     columns = {"started_at": "strptime(day, '%Y%m%d')"}

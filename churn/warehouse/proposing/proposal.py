@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +14,7 @@ from churn.warehouse.loading.date_forms import DateShape
 from churn.warehouse.proposing import synonyms
 from churn.warehouse.proposing.evidence import ColumnEvidence, FileEvidence
 from churn.warehouse.proposing.objections import OBJECTION, objection_note, objection_sql, objections
-from churn.warehouse.proposing.tables import TableMatch, is_undecided, matches
+from churn.warehouse.proposing.tables import TableMatch, is_undecided, matches, shared_id
 from churn.warehouse.proposing.terms import terms_of
 from churn.warehouse.proposing.toml import inline
 
@@ -49,7 +49,8 @@ class SourceProposal:
 
 def propose(files: Sequence[FileEvidence], *, year: int) -> list[SourceProposal]:
     """Return the sections for `files`; `year` is the current one, from which years of two digits are counted."""
-    ranked = [(evidence, matches(evidence)) for evidence in files]
+    customer = shared_id(files)
+    ranked = [(evidence, matches(evidence, customer)) for evidence in files]
     best: dict[str, int] = {}
     for position, (_, fits) in enumerate(ranked):
         if fits and not is_undecided(fits):
@@ -82,7 +83,10 @@ def propose(files: Sequence[FileEvidence], *, year: int) -> list[SourceProposal]
             also = ", ".join(fit.table for fit in fits[1:] if fit.score >= fits[0].score - 1 and fit.table not in best)
             title = f"{subject}{f'; it also has what {also} needs' if also else ''}"
             proposals.append(_section(evidence, fits[0], title, year))
-    return proposals
+    if customer is None:
+        return proposals
+    note = f"{customer} names the customers: it stands in every file, and names the rows of one."
+    return [replace(made, notes=(note, *made.notes)) if made.columns else made for made in proposals]
 
 
 def _unknown(evidence: FileEvidence, subject: str) -> SourceProposal:

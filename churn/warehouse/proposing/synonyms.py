@@ -22,7 +22,7 @@ COLUMNS: Final[dict[str, dict[str, str]]] = {
         "customer_id": f"{_CUSTOMER.replace(' contactid', ' externalid extid contactid')} id nummer",
         "signed_up_at": "signedupat signupdate signedup signup registeredat registered registrationdate joinedat joindate joined"
         " membersince customersince kundeseit mitgliedseit angemeldetam anmeldedatum anmeldung registriertam registrierung"
-        " eintrittsdatum eintritt angelegtam createdat created createddate erstelltam",
+        " registrationinittime registrationtime eintrittsdatum eintritt angelegtam createdat created createddate erstelltam",
         "birth_date": "birthdate dateofbirth dob birthday born geburtsdatum geburtstag geborenam geboren",
         "city": "city town ort stadt wohnort",
         "country": "country countrycode land laendercode",
@@ -57,7 +57,7 @@ COLUMNS: Final[dict[str, dict[str, str]]] = {
         "customer_id": _CUSTOMER,
         "attempted_at": "attemptedat paidat paymentdate chargedat transactiondate invoicedate billedat zahlungsdatum"
         f" bezahltam gezahltam rechnungsdatum buchungsdatum buchungstag {_ANY_TIME}",
-        "amount": "amount total price sum value grossamount betrag summe bruttobetrag preis zahlbetrag",
+        "amount": "amount actualamountpaid amountpaid paidamount total price sum value grossamount betrag summe bruttobetrag preis zahlbetrag",
         "status": "status state paymentstatus result zahlungsstatus zustand",
         "method": "method paymentmethod paymenttype zahlungsart zahlart zahlungsmethode zahlungsweise",
     },

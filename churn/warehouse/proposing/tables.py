@@ -14,6 +14,7 @@ from churn.warehouse.proposing.synonyms import CHURNED, COLUMNS, FILE_NAMES, STA
 
 _NAMED = 3  # what the file's own name weighs, beside 1 a column and 2 a telling one
 _LABELLED = 3  # what a column says that tells of each customer, in words of leaving and staying, whether they left
+_ANY_ID: Final = {"id", "nummer"}  # of whatever the file is of
 _OWN_IDS: Final = {"subscriptions": "subscription_id", "payments": "payment_id", "support_tickets": "ticket_id"}
 
 
@@ -27,9 +28,28 @@ class TableMatch:
     numbers_its_rows: bool = False
 
 
-def matches(evidence: FileEvidence) -> list[TableMatch]:
-    """Return the tables that the file may be, the likeliest first."""
-    fitting = [match for match in (_match(table, evidence) for table in TABLES) if match is not None]
+def shared_id(files: Sequence[FileEvidence]) -> str | None:
+    """Return the column that names customers by what it holds, where no file calls it so: `msno` of a music service.
+
+    It stands in every file, names the rows of one, and comes again in others, with no value more. None where several do.
+    """
+    known = {word for columns in COLUMNS.values() for word in columns["customer_id"].split()} - _ANY_ID
+    if len(files) < 2 or any(plain(column.name) in known for evidence in files for column in evidence.columns):
+        return None
+    names = set.intersection(*({column.name for column in evidence.columns} for evidence in files))
+    shared = []
+    for name in sorted(names):
+        held = [column for evidence in files for column in evidence.columns if column.name == name]
+        own = max((column.different for column in held if 0.9 * column.values < column.different), default=0)
+        is_id = all(not column.is_time and column.values for column in held)
+        if is_id and any(column.comes_again for column in held) and all(c.different <= 1.1 * own for c in held):
+            shared.append(name)
+    return shared[0] if len(shared) == 1 else None
+
+
+def matches(evidence: FileEvidence, customer: str | None = None) -> list[TableMatch]:
+    """Return the tables that the file may be, the likeliest first; `customer` is the column that names customers, if known."""
+    fitting = [match for match in (_match(table, evidence, customer) for table in TABLES) if match is not None]
     return sorted(fitting, key=lambda match: -match.score)
 
 
@@ -38,7 +58,7 @@ def is_undecided(ranked: Sequence[TableMatch]) -> bool:
     return len(ranked) > 1 and ranked[0].score == ranked[1].score
 
 
-def _match(table: str, evidence: FileEvidence) -> TableMatch | None:
+def _match(table: str, evidence: FileEvidence, customer: str | None) -> TableMatch | None:
     columns: dict[str, str] = {}
     score = _NAMED if _is_named(table, evidence.paths) else 0
     is_named = bool(score)
@@ -46,7 +66,10 @@ def _match(table: str, evidence: FileEvidence) -> TableMatch | None:
     for column in TABLES[table].columns:
         if column.name == "known_at":
             continue
-        theirs = _theirs(table, column, evidence.columns, set(columns.values()))
+        if column.name == "customer_id" and customer is not None:
+            theirs: str | None = customer
+        else:
+            theirs = _theirs(table, column, evidence.columns, {*columns.values(), customer or ""})
         if theirs is not None:
             columns[column.name] = theirs
             score += 2 if (table, column.name) in TELLING else 1

@@ -86,12 +86,14 @@ def number(text: str, reading: Reading = PLAIN) -> str:
     point = reading.decimal or ("," if reading.thousands == "." else ".")
     group = reading.thousands or ("." if point == "," else "")
     if group:
-        whole = f"([0-9]{{1,3}}({_escaped(group)}[0-9]{{3}})+|[0-9]+)"
+        lakhs = f"[0-9]{{1,2}}({_escaped(group)}[0-9]{{2}})+{_escaped(group)}[0-9]{{3}}"  # as in India
+        whole = f"([0-9]{{1,3}}({_escaped(group)}[0-9]{{3}})+|{lakhs}|[0-9]+)"
         digits = f"({whole}({_escaped(point)}[0-9]*)?|{_escaped(point)}[0-9]+)"
     else:
         # Groups of thousands that nobody declared are read only where a point or a second group settles them.
         group = ","
-        digits = "([0-9]+([.][0-9]*)?|[.][0-9]+|[0-9]{1,3}(,[0-9]{3})+[.][0-9]+|[0-9]{1,3}(,[0-9]{3}){2,})"
+        lakhs = "[0-9]{1,2}(,[0-9]{2})+,[0-9]{3}([.][0-9]+)?"
+        digits = f"([0-9]+([.][0-9]*)?|[.][0-9]+|[0-9]{{1,3}}(,[0-9]{{3}})+[.][0-9]+|[0-9]{{1,3}}(,[0-9]{{3}}){{2,}}|{lakhs})"
     money = f"[-+]?[{SIGNS}]?[{BLANKS}]?[-+]?{digits}[{BLANKS}]?[{SIGNS}]?"
     in_brackets = "[(]" + money + "[)]"
     left_out = literal(f"[{SIGNS}{BLANKS}()+{_in_class(group)}]")

@@ -141,6 +141,8 @@ KINDS: dict[str, dict[str, Example]] = {
     "decimal commas": {
         "one odd value": amounts("1,50", "n/a", "free", gives=(1.5, None, None), options={"decimal_separator": ","}),
         "groups of blanks": amounts("1 234,50", "5", gives=(1234.5, 5.0), options={"decimal_separator": ",", "thousands": " "}),
+        "groups as in India": amounts("1,23,456.00", "12,34,56,789", "5", gives=(123456.0, 123456789.0, 5.0)),
+        "groups as in India, declared": amounts("1,23,456.50", "1,234", "5", gives=(123456.5, 1234.0, 5.0), options={"thousands": ","}),
         "groups of apostrophes": amounts("1'234.50", gives=(1234.5,), options={"thousands": "'"}),
         "text in JSON of several types": documents([{**PAID, "amount": True}, {**PAID, "amount": "5,50"}], "amount", refused="`5,50`"),
     },

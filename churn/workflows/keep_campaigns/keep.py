@@ -103,7 +103,9 @@ def plan_programmes(context: Context) -> Kept:
     for name, rounds in newest.items():
         try:
             programme = load_programme(context.settings.home, name)
-            if not _is_due(programme.cadence, rounds[0].snapshot_date if rounds else None, run.snapshot_date):
+            is_cut_off = bool(rounds) and rounds[0].state == "draft" and rounds[0].expires_at is None
+            is_due = _is_due(programme.cadence, rounds[0].snapshot_date if rounds else None, run.snapshot_date)
+            if not is_due and not is_cut_off:  # a round that nobody need approve is a draft for a moment only
                 continue
             planned = plan_campaigns(context, PlanRequest(campaigns=(name,))).round
         except _REFUSALS as error:

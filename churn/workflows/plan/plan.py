@@ -68,6 +68,9 @@ def plan_campaigns(context: Context, request: PlanRequest) -> PlannedCampaigns:
     return planned
 
 
+NO_APPROVAL = "no approval is required"
+
+
 @dataclass(frozen=True)
 class _Competition:
     """The campaigns whose offers compete for the same customers, of a programme or by themselves."""
@@ -129,6 +132,8 @@ def _plan(context: Context, request: PlanRequest, competition: _Competition) -> 
         inputs = plan_inputs(context, request, definitions)
         basis = "" if programme is None else basis_of(context, definitions, inputs)
         if programme is not None and (same := standing_round(context, programme, scores, basis)) is not None:
+            if same.state == "draft" and not programme.approval.required and not request.is_dry_run:
+                same = publish_round(context, same, who=None, note=NO_APPROVAL).round  # it was cut off in between
             return _standing(context, same)
         facts = gather_facts(context, warehouse, definitions, scores, is_round=programme is not None)
         priced = price_campaigns(context, warehouse, definitions, scores, facts, despite_harm=request.despite_alarm)
@@ -220,7 +225,7 @@ def _kept_round(context: Context, planned: PlannedRound, assignments: pl.DataFra
         with context.open_store() as store:
             store.programmes.save(record, log)
         if not programme.approval.required:
-            publish_round(context, record, who=None, note="no approval is required")
+            publish_round(context, record, who=None, note=NO_APPROVAL)
     return PlannedCampaigns(planned.document, assignments, result)
 
 

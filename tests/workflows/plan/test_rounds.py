@@ -19,6 +19,7 @@ from churn.errors import CampaignError, ConfigError, NotFound
 from churn.store import PlanRecord, open_store
 from churn.views.programmes import list_programmes, show_programme
 from churn.workflows.approve import approve_round, reject_round
+from churn.workflows.keep_campaigns import plan_programmes
 from tests.documents.samples import measurement_document
 from tests.workflows.plan.keeping import APPROVAL, MAIL, PROGRAMME, assigned, keep_in, logged, plan, write
 from tests.workflows.plan.town import DAY, VALUE, Town, score_frame, score_run
@@ -152,6 +153,30 @@ def plan_of(town: Town, campaign: str) -> PlanRecord:
         found = store.plans.latest(campaign)
     assert found is not None
     return found
+
+
+def test_a_round_that_was_cut_off_before_it_held_is_finished_by_the_next_night(
+    keep: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is killed between keeping the round and assigning its customers must not lose the month."""
+
+    def cut_off(*_given: object, **_named: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("churn.workflows.plan.plan.publish_round", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            plan(keep)
+    assert assigned(keep).is_empty()
+    assert keep.plan("keep", is_dry_run=True).round is not None
+    assert assigned(keep).is_empty()
+    kept = plan_programmes(keep.context)
+    assert [phrase.split(",")[0] for phrase in kept.phrases] == ["keep: round 1"]
+    log = logged(keep)
+    assert set(assigned(keep)["customer_id"]) == set(log.filter(pl.col("offer").is_not_null())["customer_id"])
+    with open_store(keep.settings.database_url) as store:
+        assert [past.state for past in store.programmes.rounds("keep")] == ["approved"]
+    assert plan_programmes(keep.context).phrases == ()
 
 
 def test_an_approved_round_is_no_draft_any_more_and_is_else_as_planned(keep: Town) -> None:

@@ -82,7 +82,7 @@ def _ledger_cells(row: LedgerRow) -> tuple[str, ...]:
 def _verdict(row: LedgerRow) -> str:
     if row.verdict is not None:
         assigned, measured = row.treatment + row.holdout, row.measured_customers
-        later = f", {count(assigned - measured)} joined later" if assigned > measured else ""
+        later = f", {count(assigned - measured)} are not in it" if assigned > measured else ""
         return VERDICTS[row.verdict] + later
     if row.status == "not_mature":
         return f"ready on {row.ready_date}"

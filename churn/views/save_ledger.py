@@ -11,7 +11,7 @@ from churn.documents.measurement import MeasurementStatus, SaveLedger, Verdict
 
 
 class LedgerRow(Document):
-    """One campaign. `measured_customers` are those of the newest measurement; others may have joined since."""
+    """One campaign. `measured_customers` are those of the newest measurement; others may have joined since, or have nobody to be compared with."""
 
     campaign: str
     treatment: int

@@ -3,7 +3,7 @@
 A row that comes again as it was keeps the load it came with; a row that changed stays beside its successor, also where
 its `known_at` moved on with it; a row that is gone is gone, since the file no longer says it. Where a key has several
 rows in one file, the file tells its history itself: `known_at` tells its versions apart, and what cannot be told apart
-is replaced by the file's new rows.
+is replaced by the file's new rows. Where several files tell of it and come again at once, each goes by what it said itself.
 
 An export of the last days moves on: where both its first and its newest fact are later than before, and the days between
 came again, what lies before the first is none of its business any more, and stays, also when the same days come again.
@@ -149,16 +149,23 @@ def _versions(warehouse: Warehouse, table: Table, mine: str) -> tuple[str, str]:
     slot = [*KEYS[table.name], "known_at"]
     listed = ", ".join(quoted(name) for name in slot)
     same_slot = " and ".join(f"{{0}}.{quoted(name)} is not distinct from s.{quoted(name)}" for name in slot)
+    arrived, earlier = _content(columns, columns), _content(columns, before)
+    # Of a fact that several files tell, each file is compared with itself; of another it does not matter which file it is in.
     warehouse.execute(
-        f"create or replace temp table {_SLOTS} as with arrived as (select {listed}, count(*) as rows_of_slot,"
-        f" any_value({_content(columns, columns)}) as content from {raw} where {mine} group by {listed}),"
-        f" newest as (select {listed}, load_id, count(*) as rows_of_slot, any_value({_content(columns, before)}) as content"
-        f" from {_ROWS} group by {listed}, load_id"
-        f" qualify row_number() over (partition by {listed} order by load_id desc) = 1)"
-        f" select {', '.join(f'a.{quoted(name)}' for name in slot)}, a.content = s.content as is_same"
-        f" from arrived as a inner join newest as s on {same_slot.format('a')}"
+        f"create or replace temp table {_SLOTS} as with delivered as (select {listed}, source_file, count(*) as rows_of_slot,"
+        f" any_value({arrived}) as content from {raw} where {mine} group by {listed}, source_file),"
+        f" arrived as (select * exclude (source_file), if(count(*) over (partition by {listed}) > 1, source_file, null) as file"
+        f" from delivered), known as (select {listed}, load_id, source_file, count(*) as rows_of_slot,"
+        f" any_value({earlier}) as content from {_ROWS} group by {listed}, load_id, source_file),"
+        f" newest as (select {listed}, null as file, sum(rows_of_slot) as rows_of_slot, any_value(content) as content"
+        f" from known group by {listed}, load_id qualify row_number() over (partition by {listed} order by load_id desc) = 1"
+        f" union all select {listed}, source_file, rows_of_slot, content from known"
+        f" qualify row_number() over (partition by {listed}, source_file order by load_id desc) = 1)"
+        f" select {', '.join(f'a.{quoted(name)}' for name in slot)}, a.file, a.content = s.content as is_same"
+        f" from arrived as a inner join newest as s on {same_slot.format('a')} and a.file is not distinct from s.file"
         f" where a.rows_of_slot = 1 and s.rows_of_slot = 1 and a.{quoted(slot[0])} is not null"
     )
+    same_slot += " and {0}.source_file = coalesce(s.file, {0}.source_file)"
     is_same = f"exists (select 1 from {_SLOTS} as s where s.is_same and {same_slot.format('r')})"
     is_earlier = f"exists (select 1 from {_SLOTS} as s where {same_slot.format('e')})"
     if warehouse.rows(f"select 1 from {_ROWS} where known_at is not null limit 1"):

@@ -60,6 +60,47 @@ def test_loading_everything_again_changes_no_stamp(warehouse: Warehouse, load: L
     assert warehouse.rows("select * from raw.payments order by load_id") == before
 
 
+@pytest.mark.parametrize("table", ["payments", "customers"])
+@pytest.mark.parametrize("is_whole", [True, False], ids=["a dump each night", "what changed each night"])
+def test_loading_the_files_of_many_nights_again_changes_no_stamp(
+    warehouse: Warehouse, load: Load, put: Put, table: str, *, is_whole: bool
+) -> None:
+    head = "payment_id,customer_id,attempted_at,status\n" if table == "payments" else "customer_id,signed_up_at,city\n"
+    nights = (("a", "b", "c"), ("a", "x", "c"), ("a", "x", "y"), ("a", "b", "y"))  # what each says of three of them
+    before = ("", "", "")
+    for number, words in enumerate(nights):
+        told = [
+            f"{n},{'A,' if table == 'payments' else ''}2026-02-01,{word}\n"
+            for n, word in enumerate(words)
+            if is_whole or word != before[n]
+        ]
+        put(f"n{number}.csv", head + "".join(told))
+        load(table, "n*.csv", now=NOW + number * DAY)
+        before = words
+    rows = f"select * from raw.{table} order by all"
+    kept = warehouse.rows(rows)
+    for number in range(2):
+        load(table, "n*.csv", now=NOW + (9 + number) * DAY, full=True)
+        assert warehouse.rows(rows) == kept
+
+
+def test_a_fact_that_moves_to_another_file_of_an_export_in_parts_keeps_when_it_was_told(
+    warehouse: Warehouse, load: Load, put: Put
+) -> None:
+    put("p1.csv", PAYMENTS + "P1,A,2026-02-01,10,failed\nP2,B,2026-02-01,10,failed\n")
+    put("p2.csv", PAYMENTS + "P3,C,2026-02-01,10,failed\n")
+    load("payments", "p*.csv")
+    put("p1.csv", PAYMENTS + "P1,A,2026-02-01,10,failed\n")
+    put("p2.csv", PAYMENTS + "P2,B,2026-02-01,10,failed\nP3,C,2026-02-01,10,succeeded\n")
+    load("payments", "p*.csv", now=NOW + DAY)
+    assert {(key, status) for key, status, load_id in versions(warehouse) if load_id == 1} == {
+        ("P1", "failed"),
+        ("P2", "failed"),
+        ("P3", "failed"),
+    }
+    assert len(versions(warehouse)) == 4
+
+
 def test_versions_that_carry_when_they_were_known_are_kept_apart(warehouse: Warehouse, load: Load, put: Put) -> None:
     header = "payment_id,customer_id,attempted_at,status,known_at\n"
     first, second = "P1,A,2026-02-01,failed,2026-02-01\n", "P1,A,2026-02-01,succeeded,2026-02-15\n"

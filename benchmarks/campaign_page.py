@@ -32,7 +32,7 @@ coverage-campaigns off-policy height`.
 
 | bar | measured by | met where |
 |---|---|---|
-| files alone earn 85 % of the ceiling, 80 % under a budget of 1,000 a month | `python -m benchmarks.campaign_page rounds --first 11 --seeds 10 --simulators second`, then `--seeds 5 --simulators campaigns` | [six rounds](#what-do-six-rounds-of-learning-earn) |
+| files alone earn 85 % of the ceiling, 80 % under a budget of 1,000 a month | `python -m benchmarks.campaign_page rounds --first 11 --seeds 10` | [six rounds](#what-do-six-rounds-of-learning-earn) |
 | expected over true profit from .8 to 1.25 after two rounds; 90 % intervals hold 85 to 95 % | the same | the same |
 | no round more than 5 % below the static plan in 95 % of companies | the same | the same |
 | where every offer harms, at most 2 % of the risk rule's spend lost in six rounds | the same | the same |

@@ -196,7 +196,7 @@ def _load_files(
         again = [file for file in plan.changed if _is_read_alike(before, file, load)]
         has_earlier = earlier.put_aside(warehouse, load.table, again)
         ledger.remove(warehouse, name, plan.changed, first)
-        done = _loaded(load, kind, groups, first, cluster, scratch)
+        done = _loaded(load, kind, groups, first, before, cluster, scratch)
         changed = {file.name for file in plan.changed}
         for loaded in done if not full else ():
             if loaded.file in changed:
@@ -212,6 +212,7 @@ def _loaded(
     kind: str,
     groups: Sequence[Sequence[SourceFile]],
     first: int,
+    before: Mapping[str, Known],
     cluster: ClusterReader | None,
     scratch: Path,
 ) -> list[Loaded]:
@@ -221,10 +222,22 @@ def _loaded(
         for load_id, group in enumerate(groups, first):
             done.extend(_noted_empty(load, group, load_id))
         groups = [[file for file in group if not _is_empty(file)] for group in groups]
-    for load_id, deliveries in enumerate(_read(load, kind, groups, cluster, scratch), first):
+    for load_id, (group, deliveries) in enumerate(
+        zip(groups, _read(load, kind, groups, cluster, scratch), strict=True), first
+    ):
+        of_group = replace(load, now=_delivered_at(group, before) or load.now)
         for delivery in deliveries:
-            done.extend(load_delivery(load, delivery, load_id))
+            done.extend(load_delivery(of_group, delivery, load_id))
     return done
+
+
+def _delivered_at(files: Sequence[SourceFile], before: Mapping[str, Known]) -> datetime | None:
+    """Return when files that are only read anew, such as by other settings, came with what they hold; None for others."""
+    times = set()
+    for file in files:
+        known = before.get(file.name)
+        times.add(known.loaded_at if known is not None and known.content_hash == file.content_hash else None)
+    return times.pop() if len(times) == 1 else None
 
 
 def _read(

@@ -42,6 +42,7 @@ class Known:
     content_hash: str
     settings_hash: str
     rows: int
+    loaded_at: datetime
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,8 @@ def next_load_id(warehouse: Warehouse) -> int:
 def known_files(warehouse: Warehouse, source: str) -> dict[str, Known]:
     """Return the ledger's entries of one source, by file name."""
     rows = warehouse.rows(
-        "select file, size_bytes, changed, content_hash, settings_hash, rows from raw.loads where source = ?", [source]
+        "select file, size_bytes, changed, content_hash, settings_hash, rows, loaded_at from raw.loads where source = ?",
+        [source],
     )
     return {file: Known(*rest) for file, *rest in rows}
 

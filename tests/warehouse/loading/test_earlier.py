@@ -250,3 +250,21 @@ def test_a_flat_table_without_dates_is_as_its_file_is(warehouse: Warehouse, load
         put("f.csv", f"customer_id,seats\n{who},3\n")
         load("customer_snapshots", "f.csv", now=NOW + number * DAY)
     assert warehouse.rows("select customer_id from raw.customer_snapshots") == [("B",)]
+
+
+def test_files_of_many_nights_that_are_read_by_other_settings_tell_as_of_when_they_came(
+    warehouse: Warehouse, load: Load, put: Put
+) -> None:
+    for number, status in enumerate(("failed", "succeeded", "refunded")):
+        put(f"n{number}.csv", PAYMENTS + f"P1,A,2026-02-01,10,{status}\n")
+        load("payments", "n*.csv", now=NOW + number * DAY)
+    load("payments", "n*.csv", now=NOW + 9 * DAY, columns={"method": "'card'"})
+    put("n3.csv", PAYMENTS + "P1,A,2026-02-01,10,failed\n")
+    load("payments", "n*.csv", now=NOW + 10 * DAY, columns={"method": "'card'"})
+    rows = warehouse.rows("select status, method, loaded_at from raw.payments order by load_id")
+    assert rows == [
+        ("failed", "card", NOW),
+        ("succeeded", "card", NOW + DAY),
+        ("refunded", "card", NOW + 2 * DAY),
+        ("failed", "card", NOW + 10 * DAY),
+    ]

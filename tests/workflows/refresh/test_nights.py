@@ -70,12 +70,8 @@ def log_of_the_day(life: Life, table: str, night: datetime, before: datetime) ->
 
 STYLES: Final = {
     "a dump that is overwritten": Style("{table}.csv", whole),
-    "a dump that is overwritten, with the last change": Style("{table}.csv", whole, is_stamped=True),
-    "a dump each night, zipped": Style("{table}-{night}.csv.gz", whole),
-    "a dump each night in a folder of its own, with the last change": Style(
-        "{night}/{table}.csv", whole, is_stamped=True
-    ),
-    "a dump as Parquet": Style("{table}.parquet", whole),
+    "a dump as Parquet that is overwritten, with the last change": Style("{table}.parquet", whole, is_stamped=True),
+    "a dump each night in a folder of its own, zipped": Style("{night}/{table}.csv.gz", whole),
     "what changed since": Style("{table}-{night}.csv", changed),
     "what changed since, as Parquet with the last change": Style("{table}-{night}.parquet", changed, is_stamped=True),
     "what changed in nine days": Style("{table}-{night}.csv", of_a_week),

@@ -117,8 +117,8 @@ def notes(table: ExplorationTable) -> tuple[str, ...]:
     treated = int(np.count_nonzero(observations.is_treated & (observations.churned >= 0)))
     if treated:
         sentences.append(
-            f"{count(treated)} rows of customers whom a campaign contacted are left out: their churn is not what it "
-            "would have been."
+            f"{count(treated)} rows of customers whom a campaign contacted before their window opened are left out: their "
+            "churn is not what it would have been."
         )
     if observations.sampled < 1:
         sentences.append(

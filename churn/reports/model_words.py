@@ -102,7 +102,11 @@ def learned_words(card: ModelCard) -> list[str]:
             else tr("were left out, for contact changes what happens")
         )
         sentences.append(
-            tr("{treated} rows of customers whom a campaign contacted {what}.", treated=count(treated), what=what)
+            tr(
+                "{treated} rows of customers whom a campaign contacted before their window opened {what}.",
+                treated=count(treated),
+                what=what,
+            )
         )
     if counts.get("excluded_in_lead"):
         sentences.append(

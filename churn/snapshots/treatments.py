@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from churn.snapshots.dataset import TrainingSet
@@ -13,10 +14,11 @@ if TYPE_CHECKING:
 
 
 def mark_assigned(data: TrainingSet, assigned: pl.DataFrame) -> TrainingSet:
-    """Return `data` with is_treated set where a row's label window holds days on which the customer may have been contacted.
+    """Return `data` with is_treated set where a customer was assigned to contact before the row's label window opened.
 
-    These are the days from the assignment's date for as long as the horizon: a plan's contacts are made in the weeks after
-    it, so of snapshots taken every week the later ones are touched too.
+    An assignment counts for as long as the horizon: a plan's contacts are made in the weeks after it, so of snapshots taken
+    every week the later ones are touched too. One within the window does not: only who is still there is assigned, so that
+    without those rows too many would seem to leave. Their labels show a little less churn instead, for what contact saved.
     `assigned`: customer_id and snapshot_date of those in a treatment arm, and of nobody held out: a holdout's labels
     show churn without contact. Counted as assigned, for a delivery that the sources do not tell of contaminates a label
     all the same. The fingerprint changes where a flag does.
@@ -26,11 +28,11 @@ def mark_assigned(data: TrainingSet, assigned: pl.DataFrame) -> TrainingSet:
     days = data.frame["snapshot_date"].unique().to_list() if "snapshot_date" in data.frame.columns else []
     if not days or assigned.is_empty():
         return data
-    ends = {day: data.policy.label_window(day)[1] for day in days}
+    opens = {day: max(data.policy.label_window(day)[0].date(), day + timedelta(1)) for day in days}
     dates = pl.DataFrame(
         {
             "snapshot_date": pl.Series(days, dtype=pl.Date),
-            "ends_at": pl.Series(list(ends.values()), dtype=pl.Datetime("us")),
+            "opens_on": pl.Series(list(opens.values()), dtype=pl.Date),
         }
     )
     contacts = assigned.select("customer_id", assigned_date=pl.col("snapshot_date")).unique()
@@ -40,7 +42,7 @@ def mark_assigned(data: TrainingSet, assigned: pl.DataFrame) -> TrainingSet:
         .join(contacts, on="customer_id")
         .filter(
             pl.col("assigned_date") + pl.duration(days=data.policy.horizon_days) > pl.col("snapshot_date"),
-            pl.col("assigned_date").cast(pl.Datetime("us")) < pl.col("ends_at"),
+            pl.col("assigned_date") < pl.col("opens_on"),
         )
         .select("customer_id", "snapshot_date")
         .unique()

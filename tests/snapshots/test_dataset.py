@@ -25,7 +25,7 @@ def company() -> World:
         World().subscription("stays", "2024-01-01").subscription("leaves", "2024-01-01", canceled="2024-06-20", fee=40)
     )
     world.subscription("in lead", "2024-01-01", end="2024-06-02", reason="payment_failure")
-    world.contact("stays", "2024-06-05").event("stays", "2024-05-20", "like").event("leaves", "2024-04-20", "po'st")
+    world.contact("stays", "2024-06-02").event("stays", "2024-05-20", "like").event("leaves", "2024-04-20", "po'st")
     return world.daily_sessions("stays", "2024-03-01", "2024-05-31")
 
 

@@ -174,7 +174,7 @@ def _data_lines(card: ModelCard) -> list[str]:
     treated, used = counts.get("treated_rows", 0), counts.get("treated_rows_used", 0)
     if treated:
         what = "were kept, for too few others remain" if used else "were left out"
-        lines += ["", f"{treated:,} rows of customers contacted by a campaign {what}."]
+        lines += ["", f"{treated:,} rows of customers contacted by a campaign before their window opened {what}."]
     for key, words in (
         ("excluded_in_lead", "churned within the lead time and were left out"),
         ("immature", "have a label window still open"),

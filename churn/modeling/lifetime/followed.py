@@ -81,7 +81,7 @@ class Followed:
 
 
 def followed(data: TrainingSet, *, keeps_treated: bool) -> Followed:
-    """Return the rows of `data` whose time is told; without `keeps_treated` those that nobody contacted in the window."""
+    """Return the rows of `data` whose time is told; without `keeps_treated` those that nobody contacted before it opened."""
     assert data.times is not None
     keys = ["customer_id", "snapshot_date"]
     has_flag = "is_treated" in data.frame.columns

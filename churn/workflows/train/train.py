@@ -162,7 +162,8 @@ def assemble_training_set(
 ) -> TrainingSet:
     """Build snapshots and features for the newest mature dates and return the training set; arguments as `train_model`.
 
-    Of a company with more rows than `[training] max_snapshot_rows` it has a share of the customers. Customers whom a campaign contacted, by the sources or by our own assignments, are flagged as treated.
+    Of a company with more rows than `[training] max_snapshot_rows` it has a share of the customers. Customers whom
+    a campaign contacted before the window opened, by the sources or by our own assignments, are flagged as treated.
     """
     settings = context.settings
     policy = SnapshotPolicy.from_settings(settings)

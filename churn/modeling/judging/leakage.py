@@ -53,16 +53,17 @@ def scan_leakage(
     history: pl.DataFrame | None = None,
     weight: Floats | None = None,
 ) -> tuple[LeakageFinding, ...]:
-    """Return the five features that predict best alone; raise at the first that predicts too well.
+    """Return the five features that predict best alone; raise where one predicts too well.
 
     `frame` holds training rows, `y` (n,) their outcomes 0/1, `weight` (n,) how many rows each stands for (1 where not
     given: of many rows all churners are drawn and few who stayed), `limit` the AUC above which one feature cannot be honest
     (1 turns the statistical tests off; `trusted` features are let pass), `history` all labelled rows of the same
     customers. The window opens `lead_days` after the date and stays open for `horizon_days`. Raises FutureLeak for names or dates from after the snapshot, ModelError for an AUC above `limit`, a value
     that churners almost never or almost only churners hold, or a feature that tells who leaves long after the window as
-    well as who leaves within it; each names feature, rows and remedy.
+    well as who leaves within it: the first such feature with its rows and remedy, and the names of the others.
     """
     findings = []
+    refused: list[tuple[str, ModelError]] = []
     for feature in features:
         _refuse_name(feature, horizon_days)
         _refuse_dates(frame, feature)
@@ -76,20 +77,41 @@ def scan_leakage(
         score = _as_score(frame, feature, y)
         auc = float(max((max(a, 1.0 - a) for a in (area_under_roc(values, y) for values in score)), default=0.5))
         if limit < 1.0 and feature not in trusted:
-            if auc > limit:
-                raise ModelError(
-                    f"feature `{feature}` alone tells churners from stayers with AUC {auc:.3f}, above {limit}: it very "
-                    "likely knows the outcome",
-                    where="leakage scan",
-                    remedy=f"{_REMEDY} If it is honest, name it in training.trusted_features.",
-                )
-            if feature not in _SINCE_JOINING:  # with contracts of a year nobody leaves in the first months
-                _refuse_one_sided(feature, *free)
-            if far is not None and auc >= _NEAR_AUC:
-                _refuse_far_sighted(feature, score, y, far)
+            try:
+                _refuse_what_it_tells(feature, auc, limit, score, y, free, far)
+            except ModelError as error:
+                refused.append((feature, error))
         findings.append(LeakageFinding(feature=feature, auc=auc, note="strongest alone"))
+    if refused:
+        (_, error), *others = refused
+        if others:
+            error.remedy = f"{error.remedy} The scan refuses besides: {', '.join(f'`{name}`' for name, _ in others)}."
+        raise error
     findings.sort(key=lambda finding: (-finding.auc, finding.feature))
     return tuple(findings[:5])
+
+
+def _refuse_what_it_tells(
+    feature: str,
+    auc: float,
+    limit: float,
+    score: Sequence[Floats],
+    y: Floats,
+    free: tuple[pl.DataFrame, Floats, Floats],
+    far: FarRows | None,
+) -> None:
+    """Refuse a feature by what its values tell alone. `free`: rows, outcomes and weights of those whom no term binds."""
+    if auc > limit:
+        raise ModelError(
+            f"feature `{feature}` alone tells churners from stayers with AUC {auc:.3f}, above {limit}: it very "
+            "likely knows the outcome",
+            where="leakage scan",
+            remedy=f"{_REMEDY} If it is honest, name it in training.trusted_features.",
+        )
+    if feature not in _SINCE_JOINING:  # with contracts of a year nobody leaves in the first months
+        _refuse_one_sided(feature, *free)
+    if far is not None and auc >= _NEAR_AUC:
+        _refuse_far_sighted(feature, score, y, far)
 
 
 def _refuse_name(feature: str, horizon_days: int) -> None:

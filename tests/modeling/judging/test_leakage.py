@@ -40,6 +40,13 @@ def test_it_may_tell_the_outcome_backwards_or_by_being_missing_or_as_a_category(
         scan(status=["closed" if churned else "open" for churned in outcome()])
 
 
+def test_all_features_that_are_refused_are_named_at_once():
+    noise = np.random.default_rng(1).normal(0, 0.3, N)
+    with pytest.raises(ModelError, match="`balance` alone") as refused:
+        scan(balance=outcome() + noise, age=noise, status=np.where(outcome() > 0, "closed", "open"), debt=outcome())
+    assert refused.value.remedy.endswith("The scan refuses besides: `status`, `debt`.")
+
+
 def test_a_value_filled_in_on_leaving_is_seen_though_its_auc_is_low():
     reasons = np.random.default_rng(3).random(N) < 0.4
     exit_survey = ["price" if churned and asked else None for churned, asked in zip(outcome(), reasons, strict=True)]

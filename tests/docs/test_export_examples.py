@@ -88,6 +88,22 @@ EXAMPLES = [
             ("3", "00012", "1997-02-11 00:00:00", 104.25, "succeeded"),
         ],
     ),
+    (
+        "kkbox",
+        "subscriptions",
+        "subscription_id, customer_id, plan, round(monthly_fee, 2), ended_at::date::varchar, canceled_at::date::varchar",
+        [
+            ("1", "Aa+/1=", "30", 149.0, "2016-02-09", None),
+            ("2", "Bb2=", "410", 130.83, "2017-02-25", None),
+            ("3", "Aa+/1=", "30", 149.0, "2016-01-21", "2016-01-21"),
+        ],
+    ),
+    (
+        "sparkify",
+        "churn_events",
+        "customer_id, churned_at::varchar",
+        [("71", "2018-11-05 10:06:56")],
+    ),
 ]
 
 

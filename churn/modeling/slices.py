@@ -206,18 +206,23 @@ def _in_folds(
 
 
 def _without_treated(frame: pl.DataFrame, training: TrainingSettings) -> tuple[pl.DataFrame, dict[str, int]]:
-    """Drop treated customers where enough others remain: contact may have changed their outcomes."""
+    """Drop treated customers where enough others remain: contact may have changed their outcomes.
+
+    Those contacted within the window are counted alone: without them too many would seem to leave.
+    """
+    later = int(frame["is_contacted_later"].sum()) if "is_contacted_later" in frame.columns else 0
+    counts = {"treated_rows": 0, "treated_rows_used": 0, "contacted_later_rows": later}
     if "is_treated" not in frame.columns:
-        return frame, {"treated_rows": 0, "treated_rows_used": 0}
+        return frame, counts
     treated = frame["is_treated"].fill_null(value=False)
     if not treated.any():
-        return frame, {"treated_rows": 0, "treated_rows_used": 0}
+        return frame, counts
     others = frame.filter(~treated)
     churners = int(others["has_churned"].sum())
     is_enough = churners >= training.min_churners and others.height - churners >= training.min_stayers
     used = others if is_enough else frame
     total = int(treated.sum())
-    return used, {"treated_rows": total, "treated_rows_used": 0 if is_enough else total}
+    return used, counts | {"treated_rows": total, "treated_rows_used": 0 if is_enough else total}
 
 
 def _split(

@@ -107,6 +107,15 @@ def learned_words(card: ModelCard) -> list[str]:
                 treated=count(treated),
                 what=what,
             )
+            if "contacted_later_rows" in counts
+            else tr("{treated} rows of customers whom a campaign contacted {what}.", treated=count(treated), what=what)
+        )
+    if counts.get("contacted_later_rows"):
+        sentences.append(
+            tr(
+                "{later} rows of customers whom a campaign contacted within their window stay in, for only who is still there is contacted.",
+                later=count(counts["contacted_later_rows"]),
+            )
         )
     if counts.get("excluded_in_lead"):
         sentences.append(

@@ -9,7 +9,9 @@ from churn.errors import ContractBroken
 from churn.warehouse import FeatureDoc, SqlModel, Warehouse
 
 KEYS = ("customer_id", "snapshot_date")
-RESERVED = frozenset({*KEYS, "has_churned", "churn_kind", "is_treated", "plan", "monthly_fee", "monthly_margin"})
+RESERVED = frozenset(
+    {*KEYS, "has_churned", "churn_kind", "is_treated", "is_contacted_later", "plan", "monthly_fee", "monthly_margin"}
+)
 MAP_KEYS = 40  # the most frequent keys of a map become features, the rest are rare by comparison
 _AS_THEY_ARE = (
     "TINYINT",

@@ -57,7 +57,7 @@ SLICE: Final = 250_000  # customers; their features take some 200 MB
 _HASHES: Final = 2**64
 _POPULATION = ("snapshots.spine", "snapshots.customer_value", "snapshots.departed")
 _LABEL = """l.has_churned, case when l.has_churned then l.churn_kind end as churn_kind,
-t.customer_id is not null as is_treated,"""
+coalesce(t.is_treated, false) as is_treated, coalesce(not t.is_treated, false) as is_contacted_later,"""
 _WITH_LABEL = """inner join snapshots.labels as l on s.customer_id = l.customer_id and s.snapshot_date = l.snapshot_date
 left join snapshots.treatments as t on s.customer_id = t.customer_id and s.snapshot_date = t.snapshot_date"""
 _STAYED = "anti join snapshots.departed as g on s.customer_id = g.customer_id and s.snapshot_date = g.snapshot_date"
@@ -70,7 +70,7 @@ class TrainingSet:
     """Labelled snapshots.
 
     `frame` is one row per customer and date, sorted by date and customer: the keys, has_churned, churn_kind,
-    is_treated, plan, monthly_fee, monthly_margin, then one column per feature. `share` of the customers were taken, of
+    is_treated (by a contact before the window opened), is_contacted_later (within it), plan, monthly_fee, monthly_margin, then one column per feature. `share` of the customers were taken, of
     whom all that follows tells; `counts` says how many rows were kept and left out, and why; `own_columns`, what became of the columns that only the company's sources have. `times` says
     how long customers stayed, see `times_to_loss`; None in sets that come from elsewhere.
     """
@@ -436,7 +436,7 @@ def _counts(warehouse: Warehouse) -> dict[str, int]:
             count(*) filter (where not l.has_churned and l.churned_at is not null),
             count(*) filter (where l.is_mature and l.is_churned_in_lead),
             count(*) filter (where not l.is_mature),
-            count(t.customer_id) filter (where l.has_churned is not null)
+            count(*) filter (where l.has_churned is not null and t.is_treated)
         from snapshots.labels as l
         left join snapshots.treatments as t on l.customer_id = t.customer_id and l.snapshot_date = t.snapshot_date
         """

@@ -58,7 +58,7 @@ def read_observations(warehouse: Warehouse, policy: SnapshotPolicy, *, assigned:
     outcome_columns = (
         "coalesce(cast(l.has_churned as tinyint), -1) as churned, "
         "coalesce(l.has_churned and l.churn_kind = 'involuntary', false) as is_involuntary, "
-        "t.customer_id is not null as is_treated"
+        "coalesce(t.is_treated, false) as is_treated"
     )
     warehouse.execute(
         f"create or replace temp table {_ROWS} as "

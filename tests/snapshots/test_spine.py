@@ -183,10 +183,13 @@ def test_value_without_contract_is_a_third_of_what_was_paid_in_90_days() -> None
 def test_contacts_by_campaigns_before_the_window_opens_mark_a_row_as_treated() -> None:
     """Of those contacted later everybody was still there: without them too many would seem to leave."""
     world = World()
-    days = {"before": "2024-05-31", "that day": DAY, "the day after": "2024-06-02", "in the window": "2024-06-03"}
+    days = {"before": "2024-05-31", "that day": DAY, "the day after": "2024-06-02", "in the window": "2024-06-03",
+            "its last day": "2024-07-02", "after": "2024-07-03"}  # fmt: skip
     for customer, day in days.items():
         world.subscription(customer, "2024-01-01").contact(customer, day)
     world.subscription("no campaign", "2024-01-01").contact("no campaign", "2024-06-10", campaign=None)
     with world.warehouse() as warehouse:
         build(warehouse, DAY)
-        assert rows(warehouse, "snapshots.treatments", "customer_id") == [("that day",), ("the day after",)]
+        assert rows(warehouse, "snapshots.treatments", "customer_id, is_treated") == [
+            ("in the window", False), ("its last day", False), ("that day", True), ("the day after", True),
+        ]  # fmt: skip

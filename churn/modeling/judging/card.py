@@ -174,7 +174,13 @@ def _data_lines(card: ModelCard) -> list[str]:
     treated, used = counts.get("treated_rows", 0), counts.get("treated_rows_used", 0)
     if treated:
         what = "were kept, for too few others remain" if used else "were left out"
-        lines += ["", f"{treated:,} rows of customers contacted by a campaign before their window opened {what}."]
+        when = (
+            " before their window opened" if "contacted_later_rows" in counts else ""
+        )  # else at any time up to its end
+        lines += ["", f"{treated:,} rows of customers contacted by a campaign{when} {what}."]
+    if later := counts.get("contacted_later_rows", 0):
+        why = "only who is still there is contacted, so that the others alone leave too often"
+        lines += ["", f"{later:,} rows of customers contacted within their window stay in: {why}."]
     for key, words in (
         ("excluded_in_lead", "churned within the lead time and were left out"),
         ("immature", "have a label window still open"),

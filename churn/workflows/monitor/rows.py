@@ -98,7 +98,7 @@ def outcomes_of(context: Context, warehouse: Warehouse, policy: SnapshotPolicy, 
     if not days or not warehouse.has_table("snapshots.labels"):
         return empty
     frame = warehouse.frame(
-        "select l.customer_id, l.snapshot_date, l.has_churned, t.customer_id is not null as is_treated "
+        "select l.customer_id, l.snapshot_date, l.has_churned, coalesce(t.is_treated, false) as is_treated "
         "from snapshots.labels as l left join snapshots.treatments as t "
         "on l.customer_id = t.customer_id and l.snapshot_date = t.snapshot_date where l.has_churned is not null"
     ).filter(pl.col("snapshot_date").is_in(list(days)))

@@ -41,7 +41,7 @@ QUESTIONS = (
     (
         "Were those whom campaigns kept, and those whose outcome is open, learnt as stayers?",
         "/model",
-        ("rows of customers whom a campaign contacted", "rows of customers who left before a team could act were left out"),
+        ("rows of customers whom a campaign contacted within their window stay in", "rows of customers who left before a team could act were left out"),
     ),
     (
         "From which risk on does a contact earn its cost, and what does it rest on?",

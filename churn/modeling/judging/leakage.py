@@ -83,10 +83,10 @@ def scan_leakage(
                 refused.append((feature, error))
         findings.append(LeakageFinding(feature=feature, auc=auc, note="strongest alone"))
     if refused:
-        (_, error), *others = refused
+        (_, first), *others = refused
         if others:
-            error.remedy = f"{error.remedy} The scan refuses besides: {', '.join(f'`{name}`' for name, _ in others)}."
-        raise error
+            first.remedy = f"{first.remedy} The scan refuses besides: {', '.join(f'`{name}`' for name, _ in others)}."
+        raise first
     findings.sort(key=lambda finding: (-finding.auc, finding.feature))
     return tuple(findings[:5])
 

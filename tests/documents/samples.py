@@ -271,7 +271,7 @@ def draft_round(programme: str = "keep", *, expires_at: datetime = datetime(2099
         arms=(alone,),
         switched_off=(),
         offers=(),
-        plan=plan_document(),
+        plan=plan_document().model_copy(update={"campaigns": ()}),
         sentences=("Nobody.",),
     )
     definition = ProgrammeDefinition.of(programme, ProgrammeFile.model_validate(file))

@@ -52,11 +52,9 @@ def sighting(warehouse: Warehouse, table: Table, settings_hash: str, now: dateti
 
 def note_sightings(warehouse: Warehouse, loaded: Sequence[tuple[Table, str]], now: datetime) -> None:
     """Remember what the sources that were loaded now tell of, each with the hash of its settings."""
-    spans = {
-        name: _span(warehouse, table, now)
-        for name, table in TABLES.items()
-        if table.occurred_at is not None and warehouse.has_table(f"raw.{name}")
-    }
+    stand = [name for name, table in TABLES.items() if table.occurred_at and warehouse.has_table(f"raw.{name}")]
+    filled = warehouse.rows(" union all ".join(f"(select '{name}' from raw.{name} limit 1)" for name in stand))
+    spans = dict.fromkeys(stand, (None, None)) | {name: _span(warehouse, TABLES[name], now) for (name,) in filled}
     for table, settings_hash in loaded:
         if table.name not in spans:
             continue

@@ -144,6 +144,7 @@ LONG = (
     "tests/warehouse/models/test_staging.py",
     "tests/workflows/measure/test_measure_campaign.py",
     "tests/warehouse/loading/test_earlier.py",
+    "tests/warehouse/loading/test_late.py",
     "tests/snapshots/test_share.py",
     "tests/workflows/test_init_from_files.py",
     "tests/languages/test_errors.py",

@@ -93,6 +93,9 @@ SHOWN = {
         before="customer_id,signed_up_at,city,plan\n1,2025-01-01,x,p\n",
         settings={"columns": {"signed_up_at": "null"}},
     ),
+    "with rows that a column marks as deleted": Shown(
+        "customer_id,deleted_at\n1,\n2,2026-02-03\n3,\n", None, {}, (2, 0), settings={"where": "deleted_at is null"}
+    ),
     "without rows": Shown(HEADER),
     "again, with half its rows missing": Shown(
         HEADER + ROWS,

@@ -21,6 +21,7 @@ from churn.warehouse.loading.erased import NOBODY, Erased
 from churn.warehouse.loading.expressions import expression, theirs
 from churn.warehouse.loading.ledger import create_raw, note_rewrite, record
 from churn.warehouse.loading.lost_columns import note_filled, refuse_emptied, refuse_lost
+from churn.warehouse.loading.tombstones import refuse_deleted
 from churn.warehouse.loading.unread import (
     DeliveredRows,
     is_unread,
@@ -122,6 +123,7 @@ def _load(load: Load, delivery: Delivery, load_id: int) -> list[Loaded]:
     for column in columns:
         if column.name.lower() == "customer_id" and _names_erased(load, delivery, column):
             condition = f"({condition}) and {load.erased.kept(column.sql)}"
+    refuse_deleted(DeliveredRows(warehouse, table.name, delivery, condition, load.reading), columns, source)
     _evolve(warehouse, table, columns, load_id)
     try:
         if table.is_kept_in_files:

@@ -104,7 +104,8 @@ class ColumnEvidence:
 class FileEvidence:
     """Files of one shape: where they lie, how they are written, and their columns.
 
-    `options` are those that must be declared; `delimiters` are those that fit, where more than one does.
+    `options` are those that must be declared; `delimiters` are those that fit, where more than one does. `has_before`:
+    it is a log of changes that also has each row as it stood before.
     """
 
     paths: tuple[Path, ...]
@@ -115,6 +116,7 @@ class FileEvidence:
     rows_at: str | None = None
     delimiters: tuple[str, ...] = ()
     note: str = ""
+    has_before: bool = False
 
 
 def look_at(warehouse: Warehouse, paths: Sequence[Path], scratch: Path) -> FileEvidence:

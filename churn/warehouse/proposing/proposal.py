@@ -12,6 +12,7 @@ from churn.warehouse.connection import quoted
 from churn.warehouse.loading.contracts import TABLES
 from churn.warehouse.loading.date_forms import DateShape
 from churn.warehouse.proposing import synonyms
+from churn.warehouse.proposing.deletions import deletions_of, without_envelope
 from churn.warehouse.proposing.evidence import ColumnEvidence, FileEvidence
 from churn.warehouse.proposing.objections import OBJECTION, objection_note, objection_sql, objections
 from churn.warehouse.proposing.tables import TableMatch, is_undecided, matches, shared_id
@@ -49,6 +50,7 @@ class SourceProposal:
 
 def propose(files: Sequence[FileEvidence], *, year: int) -> list[SourceProposal]:
     """Return the sections for `files`; `year` is the current one, from which years of two digits are counted."""
+    files = [without_envelope(evidence) for evidence in files]
     customer = shared_id(files)
     ranked = [(evidence, matches(evidence, customer)) for evidence in files]
     best: dict[str, int] = {}
@@ -130,7 +132,15 @@ def _section(
     columns = {name: theirs for name, theirs in columns.items() if name not in terms.left_out} | dict(terms.columns)
     choices += [Choice(why, answers) for why, answers in terms.questions]
     ours |= dict.fromkeys(terms.read, "")
+    gone = deletions_of(match.table, match.columns, evidence, _sql, leave=terms.read)
+    lines += gone.lines
+    choices += [Choice(why, answers) for why, answers in gone.questions]
+    notes += gone.notes
+    ours |= dict.fromkeys(gone.read, "")
     ours |= dict.fromkeys(_objections(evidence, match, columns, choices, notes), OBJECTION)
+    for name, theirs in gone.columns.items():
+        other = columns.get(name) or (_sql(by_name[match.columns[name]]) if name in match.columns else "")
+        columns[name] = f"coalesce({other}, {theirs})" if name == OBJECTION and other else theirs
     if match.numbers_its_rows:
         own = next(name for name in TABLES[match.table].required if name not in match.columns)
         place = "row_number" if len(evidence.paths) == 1 else "source_file || ':' || row_number"

@@ -221,6 +221,73 @@ def test_fewer_rows_than_the_service_counts_are_refused(load: Run, service: WebS
         load("/by-page", web={"paging": "page", "total_at": "total"}, rows_at="items")
 
 
+BY_PAGE: dict[str, Any] = {"web": {"paging": "page", "total_at": "total"}, "rows_at": "items"}
+
+
+def removing(service: WebService) -> Any:
+    """Answer page 2 after a row of page 1 was removed, so that the first row of page 2 has moved onto page 1."""
+
+    def answer(handler: Any) -> None:
+        del service.rows[0]
+        send(handler, *service.answer("/by-page", {"page": "2"})[:1])
+
+    return answer
+
+
+def test_where_a_row_was_removed_while_pages_were_read_they_are_read_again(
+    warehouse: Warehouse, load: Run, service: WebService
+) -> None:
+    service.faults = {2: removing(service)}
+    load("/by-page", **BY_PAGE)
+    assert keys(warehouse) == ALL[1:]
+
+
+def test_a_service_that_removes_rows_all_the_time_is_refused(
+    warehouse: Warehouse, load: Run, service: WebService
+) -> None:
+    for page in (2, 6, 9):
+        service.faults[page] = removing(service)
+    with pytest.raises(ContractBroken, match="rows were removed over there each time"):
+        load("/by-page", **BY_PAGE)
+    assert keys(warehouse) == []
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_a_service_that_changes_the_order_between_pages_is_refused(
+    warehouse: Warehouse, load: Run, service: WebService, *, as_text: bool
+) -> None:
+    if as_text:
+        service.total = str(len(service.rows))  # type: ignore[assignment]  # some services write it so
+
+    def reorder(handler: Any) -> None:
+        service.rows.reverse()
+        send(handler, *service.answer("/by-page", {"page": "3"})[:1])
+
+    service.faults = {3: reorder}
+    with pytest.raises(ContractBroken, match="4 rows came on two pages, and 4 of 10 on none"):
+        load("/by-page", **BY_PAGE)
+    assert keys(warehouse) == []
+
+
+def test_equal_rows_of_one_page_are_rows_of_their_own(warehouse: Warehouse, service: WebService) -> None:
+    event = {"who": "c1", "type": "click", "at": "2026-01-01T10:00:00Z"}
+    service.rows = [event, event, event | {"who": "c2"}, event | {"who": "c3"}, event | {"who": "c3"}]
+    source = SourceSettings.model_validate(
+        {
+            "url": service.url.replace("/rows", "/by-page"),
+            "rows_at": "items",
+            "columns": {"customer_id": "who", "event_type": "type", "occurred_at": "at"},
+            "web": {"paging": "page", "requests_per_second": 1000},
+        }
+    )
+    ingest(warehouse, {"events": source}, now=NOW)
+    assert warehouse.rows("select customer_id, count(*) from raw.events group by 1 order by 1") == [
+        ("c1", 2),
+        ("c2", 1),
+        ("c3", 2),
+    ]
+
+
 def test_a_service_that_suddenly_gives_little_is_refused(warehouse: Warehouse, load: Run, service: WebService) -> None:
     service.rows = [row | {"id": n} for n, row in enumerate(rows(10) * 20)]
     load("/rows")

@@ -16,6 +16,11 @@ from churn.warehouse.reading.web.spool import PageProgress, Spool
 _MOST_PAGES: Final = 1_000_000
 
 
+def counts_pages(settings: WebSettings) -> bool:
+    """Whether pages are asked for by number, so that rows move from one to another where some are added or removed."""
+    return settings.paging in {"page", "offset"}
+
+
 def can_go_on(settings: WebSettings) -> bool:
     """Whether a later run may go on in the middle: by a cursor, where rows that came meanwhile shift nothing."""
     return settings.paging in {"cursor", "link"}
@@ -35,7 +40,6 @@ def fetch_pages(
     Raises what the client raises, and ContractBroken for an answer without rows, a page that comes again, and fewer
     rows than the service says it has.
     """
-    total: Json = None
     while progress.position is not None:
         answer = client.ask(*_request(url, settings, since, progress.position))
         rows = _rows(answer.body, rows_at, client.where)
@@ -47,14 +51,15 @@ def fetch_pages(
                 where=client.where,
                 remedy="Check the names of its paging parameters; where the last page comes again, give `has_more_at` or `total_at`.",
             )
-        total = at(answer.body, settings.total_at) if settings.total_at else None
+        total = _count(at(answer.body, settings.total_at)) if settings.total_at else None
         position = _next(answer, rows, settings, progress, total, client.where)
         cursor = at(answer.body, settings.sync_cursor_at) if settings.sync_cursor_at else None
         changes = {"position": position, "sync_cursor": progress.sync_cursor if cursor is None else str(cursor)}
-        progress = spool.add(progress, lines, page, **changes)
+        progress = spool.add(progress, lines, page, total, **changes)
         if len(progress.hashes) > _MOST_PAGES:
             raise ContractBroken("the pages do not come to an end", where=client.where, remedy="Check how it pages.")
-    if isinstance(total, int) and progress.rows < total:
+    total = progress.totals[1] if progress.totals is not None else None
+    if total is not None and progress.rows < total:
         spool.clear()
         raise ContractBroken(
             f"the service says that there are {total:,} rows, and gave {progress.rows:,}",
@@ -104,16 +109,16 @@ def _holder(body: Json, rows_at: str) -> Mapping[str, Json]:
 
 
 def _next(
-    answer: WebAnswer, rows: list[Json], settings: WebSettings, progress: PageProgress, total: Json, where: str
+    answer: WebAnswer, rows: list[Json], settings: WebSettings, progress: PageProgress, total: int | None, where: str
 ) -> str | None:
     """Return the position of the next page; None after the last."""
     if settings.paging == "none":
         return None
     if settings.has_more_at and not at(answer.body, settings.has_more_at):
         return None
-    if settings.paging in {"page", "offset"}:
+    if counts_pages(settings):
         seen = progress.rows + len(rows)
-        if not rows or (isinstance(total, int) and seen >= total):
+        if not rows or (total is not None and seen >= total):
             return None
         # A service may give fewer rows than asked for: what it gave is passed over, and only an empty page is the last.
         return str(seen if settings.paging == "offset" else int(progress.position or settings.first_page) + 1)
@@ -128,6 +133,13 @@ def _next(
             "the cursor of the next page is that of this one", where=where, remedy="Check `cursor_at`."
         )
     return position or None
+
+
+def _count(value: Json) -> int | None:
+    """Return a number of rows, also one that is written as text."""
+    if isinstance(value, str) and value.strip().isdigit():
+        return int(value)
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _text(value: Json) -> str | None:

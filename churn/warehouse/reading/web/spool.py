@@ -24,7 +24,8 @@ _OLDEST: Final = timedelta(days=1)  # a cursor of yesterday may have expired
 class PageProgress:
     """How far a run came: `settings` and `since` say of which request, `position` is the next page (None at the end).
 
-    `hashes` are those of the pages so far, `rows` how many they hold, `sync_cursor` where to begin the next time.
+    `hashes` are those of the pages so far, `page_rows` how many rows each holds, `rows` how many all of them, `sync_cursor`
+    where to begin the next time. `totals` are how many rows the service said to have, at first and at last.
     """
 
     settings: str
@@ -34,6 +35,8 @@ class PageProgress:
     hashes: tuple[str, ...] = field(default=())
     rows: int = 0
     sync_cursor: str = ""
+    page_rows: tuple[int, ...] = field(default=())
+    totals: tuple[int, int] | None = None
 
 
 class Spool:
@@ -47,7 +50,9 @@ class Spool:
         """Return how far an earlier run of the same request came, or a new beginning; what is of no use is removed."""
         try:
             state = json.loads((self._folder / _STATE).read_text(encoding="utf-8"))
-            known = PageProgress(**{**state, "hashes": tuple(state["hashes"])})
+            totals = state.get("totals")
+            state |= {name: tuple(state[name]) for name in ("hashes", "page_rows")}
+            known = PageProgress(**{**state, "totals": tuple(totals) if totals else None})
             age = now - datetime.fromisoformat(known.started_at)
         except (OSError, ValueError, TypeError, KeyError):
             known = None
@@ -57,12 +62,24 @@ class Spool:
         self.clear()
         return PageProgress(settings, since, now.isoformat())
 
-    def add(self, progress: PageProgress, lines: Sequence[str], page_hash: str, **changes: str | None) -> PageProgress:
-        """Keep a page, one object a line, and how far that is. Raises ResourceError."""
+    def add(
+        self,
+        progress: PageProgress,
+        lines: Sequence[str],
+        page_hash: str,
+        total: int | None = None,
+        **changes: str | None,
+    ) -> PageProgress:
+        """Keep a page, one object a line, how many rows the service says to have, and how far that is. Raises ResourceError."""
+        totals = progress.totals
+        if total is not None:
+            totals = (totals[0] if totals is not None else total, total)
         after = replace(
             progress,
             hashes=(*progress.hashes, page_hash),
+            page_rows=(*progress.page_rows, len(lines)),
             rows=progress.rows + len(lines),
+            totals=totals,
             **changes,  # type: ignore[arg-type]  # texts alone
         )
         try:

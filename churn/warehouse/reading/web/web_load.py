@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 
 from churn.config import SourceSettings
+from churn.config.web import WebSettings
 from churn.errors import ConfigError, ContractBroken
 from churn.warehouse.connection import Warehouse, literal, quoted
 from churn.warehouse.loading import earlier, ledger
@@ -24,10 +26,11 @@ from churn.warehouse.reading.json_files import read_json
 from churn.warehouse.reading.overlaps import ARRIVED, leave_out_loaded, remember
 from churn.warehouse.reading.scanning import DELIVERED
 from churn.warehouse.reading.web.asking import Parameters, WebClient
-from churn.warehouse.reading.web.paging import can_go_on, fetch_pages
+from churn.warehouse.reading.web.paging import can_go_on, counts_pages, fetch_pages
 from churn.warehouse.reading.web.spool import FOLDER, PageProgress, Spool
 
 _OPTIONS = {"updated", "overlap", "nullstr", "decimal_separator", "thousands", "dateformat", "timestampformat"}
+_MORE_TRIES = 2  # where rows were removed while pages were read
 _LINES = "arrived_lines"  # temporary: the rows as text, which is what tells whether one was loaded before
 
 
@@ -91,13 +94,32 @@ def _fetched(load: Load, secrets: Mapping[str, str], since: str, spool: Spool) -
     with WebClient(name, source.url, source.web, secrets.get(f"CHURN_SOURCE_{name.upper()}_SECRET")) as client:
         is_resumed = bool(progress.hashes)
         try:
-            return fetch_pages(client, source.url, source.web, source.rows_at, given, spool, progress)
+            fetched = fetch_pages(client, source.url, source.web, source.rows_at, given, spool, progress)
         except ContractBroken:
             if not is_resumed:
                 raise
             spool.clear()  # the cursor may have expired: once more from the beginning
             anew = spool.resumed(load.settings_hash, since, load.now, may_go_on=False)
-            return fetch_pages(client, source.url, source.web, source.rows_at, given, spool, anew)
+            fetched = fetch_pages(client, source.url, source.web, source.rows_at, given, spool, anew)
+        for _ in range(_MORE_TRIES):
+            if not _has_sunk(fetched, source.web):
+                return fetched
+            spool.clear()
+            anew = spool.resumed(load.settings_hash, since, load.now, may_go_on=False)
+            fetched = fetch_pages(client, source.url, source.web, source.rows_at, given, spool, anew)
+    if _has_sunk(fetched, source.web):
+        spool.clear()
+        raise ContractBroken(
+            "rows were removed over there each time while its pages were read, so that others were passed over",
+            where=f"sources.{name}",
+            remedy="Try again when less goes on, or page by cursor; nothing was loaded.",
+        )
+    return fetched
+
+
+def _has_sunk(progress: PageProgress, web: WebSettings) -> bool:
+    """Say whether rows were removed while pages were counted: others moved onto pages that had been read."""
+    return counts_pages(web) and progress.totals is not None and progress.totals[1] < progress.totals[0]
 
 
 def _since(load: Load, since: str) -> Parameters:
@@ -194,7 +216,8 @@ def _record(load: Load, file: SourceFile, load_id: int) -> None:
 def _drop_shifted(load: Load, arrived: Path, progress: PageProgress) -> None:
     """Note the hash of each row; where pages are counted, drop rows that came with an earlier page already.
 
-    Rows that are added while pages are read push others onto the next page.
+    Rows that are added while pages are read push others onto the next page. Equal rows of one page are rows of their own.
+    Raises ContractBroken where rows that came twice stand for others that never came.
     """
     warehouse, web = load.warehouse, load.source.web
     warehouse.execute(
@@ -202,16 +225,32 @@ def _drop_shifted(load: Load, arrived: Path, progress: PageProgress) -> None:
         f"{literal(str(arrived))}, delim = '', quote = '', escape = '', header = false, auto_detect = false,"
         " columns = {'line': 'VARCHAR'}, strict_mode = false, max_line_size = 268435456)"
     )
-    if web.paging in {"page", "offset"} and len(progress.hashes) > 1:
+    if counts_pages(web) and len(progress.hashes) > 1:
+        begins = accumulate((1, *progress.page_rows[:-1]))
+        pages = ", ".join(f"({first}, {page})" for page, first in enumerate(begins))
         warehouse.execute(
-            f"delete from {DELIVERED} where _churn_row in (select _churn_row from {_LINES} qualify row_number() over"
-            " (partition by row_hash order by _churn_row) > 1)"
+            f"delete from {DELIVERED} where _churn_row in (select _churn_row from (select l._churn_row, l.row_hash, p.page"
+            f" from {_LINES} as l asof join (values {pages}) as p (first_row, page) on l._churn_row >= p.first_row)"
+            " qualify page > min(page) over (partition by row_hash))"
         )
+        _refuse_disorder(load, progress)
     warehouse.execute(
         f"create or replace temp table {ARRIVED} as select _churn_row, row_hash, row_hash as known_hash, true as is_recent from {_LINES}"
         f" where _churn_row in (select _churn_row from {DELIVERED})"
     )
     warehouse.execute(f"drop table {_LINES}")
+
+
+def _refuse_disorder(load: Load, progress: PageProgress) -> None:
+    """Raise ContractBroken where fewer different rows came than there were as the first page was asked for."""
+    kept = int(load.warehouse.rows(f"select count(*) from {DELIVERED}")[0][0])
+    if progress.totals is not None and kept < min(progress.totals):
+        raise ContractBroken(
+            f"{progress.rows - kept:,} rows came on two pages, and {min(progress.totals) - kept:,} of {min(progress.totals):,} on none",
+            where=f"sources.{load.table.name}",
+            remedy='Have the rows in a fixed order, such as params = { sort = "id" }, or page by cursor; nothing was loaded.'
+            " If rows that are equal in every field are different ones, leave out `total_at`: they count once.",
+        )
 
 
 def _newest(load: Load, columns: Mapping[str, str], since: str) -> str:

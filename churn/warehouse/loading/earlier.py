@@ -47,7 +47,7 @@ _WINDOWS: Final = {  # the times of facts, by which an export may hold the last 
 }
 _DATES: Final = {"customer_snapshots": "snapshot_date"}  # flat tables: each date is told once, by whole rows
 _ROWS, _SLOTS, _STATES, _PARTS = "earlier_rows", "earlier_slots", "earlier_states", "earlier_parts"  # temporary
-_MOVED = "earlier_windows"  # temporary too
+_MOVED, _ELSEWHERE = "earlier_windows", "earlier_elsewhere"  # temporary too
 _FIRST: Final = "first of "  # what is kept beside the forms of dates: with which time a file last began
 
 
@@ -97,13 +97,13 @@ def bring_back(warehouse: Warehouse, table: Table, files: Sequence[SourceFile], 
         return
     is_same, is_earlier = _versions(warehouse, table, mine)
     if table.name in _WINDOWS and not full:
-        is_earlier = f"({is_earlier} or {_is_before_its_window(warehouse, table, mine)})"
+        is_earlier = f"({is_earlier} or {_is_before_its_window(warehouse, table, mine, first_load)})"
     if table.is_kept_in_files:
         _bring_back_parts(warehouse, table, mine, is_same, is_earlier)
     else:
         warehouse.execute(f"delete from {raw} as r where {mine} and {is_same}")
         warehouse.execute(f"insert into {raw} by name select e.* from {_ROWS} as e where {is_earlier}")
-    for made in (_SLOTS, _STATES, _MOVED, _ROWS):
+    for made in (_SLOTS, _STATES, _MOVED, _ELSEWHERE, _ROWS):
         warehouse.execute(f"drop table if exists {made}")
 
 
@@ -119,8 +119,11 @@ def _bring_back_dates(warehouse: Warehouse, table: Table, mine: str) -> None:
     )
 
 
-def _is_before_its_window(warehouse: Warehouse, table: Table, mine: str) -> str:
-    """Return the condition of an earlier row that lies before all that its file tells of, which has moved on, or had before."""
+def _is_before_its_window(warehouse: Warehouse, table: Table, mine: str, first_load: int) -> str:
+    """Return the condition of an earlier row that lies before all that its file tells of, which has moved on, or had before.
+
+    Not of one that another file brings now: logs are rotated, so that what a name stood for goes by the next one.
+    """
     time = quoted(_WINDOWS[table.name])
     spans = f"select source_file, min({time}) as first_at, max({time}) as last_at from {{}} group by source_file"
     known = date_forms.known_forms(warehouse, table.name)
@@ -131,14 +134,25 @@ def _is_before_its_window(warehouse: Warehouse, table: Table, mine: str) -> str:
         f" delivered as ({spans.format(f'raw.{quoted(table.name)} where {mine}')}), before as ({spans.format(_ROWS)})"
         " select n.source_file, n.first_at as begins_at, coalesce(try_cast(b.first_at as timestamp), o.first_at) as began_at,"
         " o.first_at < began_at and n.last_at = o.last_at as is_quiet,"  # it has moved before, and nothing is new
-        " if(begins_at > began_at and begins_at <= o.last_at and (n.last_at > o.last_at or is_quiet), begins_at,"
+        " if(begins_at > began_at and (n.last_at > o.last_at or is_quiet), begins_at,"
         " least(begins_at, began_at)) as first_at"
         " from delivered as n inner join before as o on n.source_file = o.source_file"
         " left join begun as b on n.source_file = b.source_file where n.first_at is not null"
     )
     for file, at in warehouse.rows(f"select source_file, cast(begins_at as varchar) from {_MOVED}"):
         date_forms.keep_form(warehouse, table.name, f"{_FIRST}{file}", at, file)
-    return f"exists (select 1 from {_MOVED} as m where m.source_file = e.source_file and e.{time} < m.first_at)"
+    columns = [name for name in warehouse.columns(f"raw.{table.name}") if name not in BOOKKEEPING]
+    warehouse.execute(
+        f"create or replace temp table {_ELSEWHERE} as select distinct source_file, {_content(columns, columns)} as content"
+        f" from raw.{quoted(table.name)} where load_id >= {first_load} and {time} < (select max(first_at) from {_MOVED})"
+        f" and exists (select 1 from {_ROWS} as e inner join {_MOVED} as m on m.source_file = e.source_file"
+        f" where e.{time} < m.first_at)"
+    )
+    content = _content(columns, warehouse.columns(_ROWS), "e.")
+    return (
+        f"(exists (select 1 from {_MOVED} as m where m.source_file = e.source_file and e.{time} < m.first_at)"
+        f" and not exists (select 1 from {_ELSEWHERE} as w where w.source_file <> e.source_file and w.content = {content}))"
+    )
 
 
 def _versions(warehouse: Warehouse, table: Table, mine: str) -> tuple[str, str]:
@@ -231,7 +245,7 @@ def _bring_back_parts(warehouse: Warehouse, table: Table, mine: str, is_same: st
     parts.show(warehouse, table)
 
 
-def _content(columns: Sequence[str], present: Sequence[str] | dict[str, str]) -> str:
-    """Return SQL for a hash of what a row says; a column that it lacks is null."""
-    values = [f"cast({quoted(name)} as varchar)" if name in present else "null" for name in columns]
+def _content(columns: Sequence[str], present: Sequence[str] | dict[str, str], of: str = "") -> str:
+    """Return SQL for a hash of what a row says, `of` a relation with its point; a column that it lacks is null."""
+    values = [f"cast({of}{quoted(name)} as varchar)" if name in present else "null" for name in columns]
     return f"hash([{', '.join(values)}])"

@@ -60,7 +60,7 @@ def _headline(d: ExperimentFigures) -> str:
     if d.verdict == "harms":
         return f"The treatment does harm: {_change(d, effect)}. Do not contact."
     if d.verdict == "no_proof":
-        return f"Not proven: {_change(d, effect)}, which may be nothing. Do not roll it out yet."
+        return _not_proven(d, effect)
     if d.advice == "contact_everybody":
         return f"It works: {_change(d, effect)}. Contact everybody."
     if d.advice == "contact_some":
@@ -69,6 +69,16 @@ def _headline(d: ExperimentFigures) -> str:
         lead = "It works" if effect.low > 0 else "It works for some"
         return f"{lead}: {_change(d, effect)} on average. Contact {contacted}."
     return _works_for_nobody(d, effect)
+
+
+def _not_proven(d: ExperimentFigures, effect: EffectInterval) -> str:
+    """Return the headline of an effect that may be nothing, or that of whom the treatment was given to."""
+    if not d.doubts:
+        return f"Not proven: {_change(d, effect)}, which may be nothing. Do not roll it out yet."
+    return (
+        f"Not proven: {_change(d, effect)} over all, but {_change(d, d.doubts[0].within)} among customers alike in "
+        f"`{d.doubts[0].column}`. The arms differ in it, so whom it was given to may be what differs."
+    )
 
 
 def _works_for_nobody(d: ExperimentFigures, effect: EffectInterval) -> str:
@@ -88,6 +98,12 @@ def advice_sentence(d: ExperimentFigures) -> str:
     if d.verdict == "harms":
         return "Stop the treatment. No list of customers is made from this experiment, whatever a model promises."
     if d.advice == "contact_nobody":
+        if d.doubts:
+            column = d.doubts[0].column
+            return (
+                f"Contact nobody for now. If the split was drawn within `{column}`, say --strata '{column}'; if it was known "
+                f"only after the contact, --exclude '{column}'. Else the arms were not drawn by chance."
+            )
         if d.verdict == "no_proof":
             larger = (
                 ""
@@ -150,6 +166,11 @@ def _split(d: ExperimentFigures) -> str:
     if split.state == "not_checked":
         return "The split could not be checked: no planned share was named."
     planned = f"{percent(split.share, 1)} were treated where {percent(split.planned_share or 0.0, 1)} was planned ({_p(split.p_value)})"
+    if split.state == "broken" and d.terms.strata is not None:
+        return (
+            f"{planned}: the split is broken. Each value of `{d.terms.strata}` is held to that share by itself: leave "
+            "--planned-share out where they had shares of their own."
+        )
     if split.state == "broken":
         mirrored = 1.0 - (split.planned_share or 0.0)
         hint = (
@@ -202,6 +223,11 @@ def _groups(d: ExperimentFigures) -> list[str]:
 
 def _notes(d: ExperimentFigures) -> list[str]:
     notes = _groups(d)
+    if d.terms.strata is not None:
+        notes.append(
+            f"Arms are compared within each value of `{d.terms.strata}`, which count by their customers: effect and money are "
+            "those of contacting everybody in the file."
+        )
     notes += [
         column.sentence if column.is_whole else f"{column.sentence} No model was given it." for column in d.imbalances
     ]
@@ -245,8 +271,10 @@ def _notes(d: ExperimentFigures) -> list[str]:
 def _money_alone(d: ExperimentFigures) -> list[str]:
     """Return that money differs beyond chance where the outcome does not; nothing elsewhere."""
     everybody = d.policy("everybody")
-    if d.unit != "money" or d.verdict != "no_proof" or everybody is None:
+    if d.unit != "money" or d.verdict != "no_proof" or everybody is None or d.doubts:
         return []
+    if not isinstance(d.terms.value, str) or not 0.0 < d.arms.treated.rate < 1.0 or not 0.0 < d.arms.control.rate < 1.0:
+        return []  # one worth for all is the effect again; and where an arm is all alike its spread is not known
     low, high = everybody.gain.low, everybody.gain.high
     if low is None or high is None or low <= 0 <= high:
         return []

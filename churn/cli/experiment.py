@@ -103,6 +103,13 @@ def analyse(
             help="Column whose values, such as stores, were assigned as a whole; found where it is plain.",
         ),
     ] = None,
+    strata: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COL",
+            help="Column within whose values the split was drawn, at shares of their own: each is compared within itself.",
+        ),
+    ] = None,
     exclude: Annotated[
         list[str] | None, typer.Option(metavar="COL", help="Known only after the contact; repeat for more.")
     ] = None,
@@ -131,6 +138,7 @@ def analyse(
         is_unwanted=unwanted,
         customer=customer,
         group=group,
+        strata=strata,
         exclude=tuple(exclude or ()),
         value=amount_of(value),
         cost=amount_of(cost),

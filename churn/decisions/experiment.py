@@ -7,7 +7,7 @@ effect means customers kept. Arms are compared as assigned, never as delivered.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -18,10 +18,13 @@ from churn.decisions.checks import Bools, Floats, finite, outcomes
 from churn.errors import CampaignError, ConfigError, DataError
 
 
-def stratified_effect(y: ArrayLike, arm: ArrayLike, stratum: ArrayLike, confidence: float = 0.95) -> Effect:
+def stratified_effect(
+    y: ArrayLike, arm: ArrayLike, stratum: ArrayLike, confidence: float = 0.95, *, is_on_all: bool = False
+) -> Effect:
     """Return the effect on 0/1 churn `y` (n,) where customers were assigned within `stratum` (n,), ordered labels.
 
-    Each stratum's difference weighs as its share of the treated, so the effect is that on the treated. The interval is
+    Each stratum's difference weighs as its share of the treated, so the effect is that on the treated, or with `is_on_all`
+    as its share of everybody: the effect that contacting all of them has. The interval is
     square-and-add of stratified Wilson intervals (Yan and Su 2010), and the p-value is its inversion. A stratum that lacks an arm joins the next one.
     Raises CampaignError where an arm is empty.
     """
@@ -33,7 +36,7 @@ def stratified_effect(y: ArrayLike, arm: ArrayLike, stratum: ArrayLike, confiden
     code = joined_strata(np.unique(labels, return_inverse=True)[1], treated)
     n = np.array([np.bincount(code[treated == side], minlength=code.max() + 1) for side in (True, False)], dtype=float)
     hits = np.array([np.bincount(code[(treated == side) & churned], minlength=n.shape[1]) for side in (True, False)])
-    weight = n[0] / n[0].sum()
+    weight = n.sum(axis=0) / n.sum() if is_on_all else n[0] / n[0].sum()
     z = normal_quantile(confidence)
     rate = hits / n
     p_t, p_c = float(weight @ rate[0]), float(weight @ rate[1])
@@ -263,6 +266,7 @@ __all__ = [
     "incremental_profit",
     "newcombe",
     "sample_ratio_test",
+    "sample_ratio_test_of_strata",
     "stratified_effect",
     "wilson",
 ]
@@ -391,6 +395,17 @@ def sample_ratio_test(n_t: int, n_c: int, share: float) -> float:
         return float(n_c == expected)
     statistic = (n_c - expected) ** 2 * (1 / expected + 1 / (total - expected))
     return float(special.chdtrc(1, statistic))
+
+
+def sample_ratio_test_of_strata(arms: Sequence[tuple[int, int]], share: float) -> float:
+    """Return the p-value that each of several strata, of so many treated and held out, was split at `share` held out.
+
+    The sum of their chi-squares, so that strata that are off in opposite ways do not make up for one another.
+    """
+    from scipy import special
+
+    statistics = [float(special.chdtri(1, sample_ratio_test(n_t, n_c, share))) for n_t, n_c in arms]
+    return float(special.chdtrc(len(statistics), sum(statistics)))
 
 
 def holm(p_values: ArrayLike) -> Floats:

@@ -88,26 +88,35 @@ def _wider(plain: RolloutEstimate, grouped: RolloutEstimate) -> RolloutEstimate:
     return RolloutEstimate(plain.value, min(plain.low, low), max(plain.high, high))
 
 
-def policy_worth(net: Floats, treated: Bools, contacted: Bools, confidence: float = 0.95) -> PolicyWorth:
+def policy_worth(
+    net: Floats,
+    treated: Bools,
+    contacted: Bools,
+    confidence: float = 0.95,
+    *,
+    strata: NDArray[np.int64] | None = None,
+) -> PolicyWorth:
     """Return what contacting `contacted` (n,) is worth, by `net` (n,), the net amount of each customer as assigned.
 
     Those to be contacted are worth what the treated among them brought, the others what the untreated among them did;
-    both arms are random within each, so the estimates are unbiased. Intervals: Welch, over the parts together.
+    both arms are random within each, so the estimates are unbiased. Where the split was drawn within `strata` (n,) arms are
+    random within each of them alone, and each is a part. Intervals: Welch, over the parts together.
     Raises CampaignError where an arm has fewer than 2 customers.
     """
     require_arms(int(treated.sum()), int((~treated).sum()), least=2)
     alone = ~contacted
     inside, outside = int(contacted.sum()), int(alone.sum())
+    drawn = [np.ones(net.size, dtype=np.bool_)] if strata is None else [strata == code for code in np.unique(strata)]
 
-    def part(weight: float, rows: Bools) -> tuple[float, Floats]:
-        return weight, net[rows]
+    def parts(sign: float, people: Bools, arm: Bools) -> list[tuple[float, Floats]]:
+        return [(sign * int((people & rows).sum()), net[people & rows & arm]) for rows in drawn]
 
     return PolicyWorth(
         customers=net.size,
         contacted=inside,
-        total=_sum_of_means([part(inside, contacted & treated), part(outside, alone & ~treated)], confidence),
-        gain=_sum_of_means([part(inside, contacted & treated), part(-inside, contacted & ~treated)], confidence),
-        over_everybody=_sum_of_means([part(outside, alone & ~treated), part(-outside, alone & treated)], confidence),
+        total=_sum_of_means(parts(1, contacted, treated) + parts(1, alone, ~treated), confidence),
+        gain=_sum_of_means(parts(1, contacted, treated) + parts(-1, contacted, ~treated), confidence),
+        over_everybody=_sum_of_means(parts(1, alone, ~treated) + parts(-1, alone, treated), confidence),
         is_judged=inside == 0 or _is_told(net, treated, contacted),
         is_compared=outside == 0 or _is_told(net, treated, alone),
     )
@@ -160,18 +169,27 @@ class Conclusion:
 
 
 def conclude(
-    split: SplitState, effect: Effect, everybody: PolicyWorth, some: PolicyWorth | None, *, has_money: bool
+    split: SplitState,
+    effect: Effect,
+    everybody: PolicyWorth,
+    some: PolicyWorth | None,
+    *,
+    has_money: bool,
+    is_doubtful: bool = False,
 ) -> Conclusion:
     """Return the verdict and the advice. Order: broken split, harm, no proof, works.
 
     Harm on average means that nobody is contacted, whatever a policy promises. Everybody is contacted where the effect
     is proven and, if money was named, its gain too. `some` is contacted where its gain, out of fold, is proven and it is
-    proven better than everybody, or everybody does not pay. `has_money`: a value or a cost was named.
+    proven better than everybody, or everybody does not pay. `has_money`: a value or a cost was named. `is_doubtful`: the arms
+    differ in a column by which the proven effect is none, so that it may come from whom the treatment was given to.
     """
     if split == "broken":
         return Conclusion("split_broken", "find_the_fault")
     if effect.is_harmful:
         return Conclusion("harms", "contact_nobody")
+    if is_doubtful:
+        return Conclusion("no_proof", "contact_nobody")
     pays = effect.is_proven and (everybody.gain.low > 0.0 or not has_money)
     some_pay = some is not None and some.is_judged and 0 < some.contacted < some.customers and some.gain.low > 0.0
     if some is not None and some_pay and (not pays or (some.is_compared and some.over_everybody.low > 0.0)):

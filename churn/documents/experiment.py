@@ -24,8 +24,9 @@ class ExperimentTerms(Document):
     """What the columns of the file mean. `value`, `cost`, `incentive`: a number, the column that holds one, or SQL over columns.
 
     `planned_share`: the share of the compared customers that was to be treated. `is_unwanted`: the outcome is what the
-    treatment was to prevent. `group`: the column whose values were assigned as a whole, where it was named. `exclude`: columns that were known only afterwards. `options`: how the file is written, as a
-    source says it.
+    treatment was to prevent. `group`: the column whose values were assigned as a whole, where it was named. `strata`: the
+    column within whose values the split was drawn. `exclude`: columns that were known only afterwards. `options`: how the file is
+    written, as a source says it.
     """
 
     treatment: str
@@ -40,6 +41,7 @@ class ExperimentTerms(Document):
     incentive: float | str | None
     planned_share: float | None
     group: str | None = Field(None, exclude_if=lambda column: column is None)
+    strata: str | None = Field(None, exclude_if=lambda column: column is None)
     options: dict[str, JsonValue]  # free: the readers know them, and refuse the rest in their own words
 
 
@@ -106,7 +108,8 @@ class ExperimentGroups(Document):
 class ExperimentEffect(EffectInterval):
     """The effect over all rows as assigned: Newcombe's hybrid-score interval, and the p-value that belongs to it.
 
-    Where whole groups were assigned the interval is that of groups drawn by chance.
+    Where whole groups were assigned the interval is that of groups drawn by chance; where strata were named it is the strata's, weighed by
+    their customers.
     """
 
     p_value: float
@@ -211,6 +214,13 @@ class ImbalancedColumn(Document):
     is_whole: bool = False
 
 
+class DoubtfulColumn(Document):
+    """A column in which the arms differ and by which a proven effect is none; `within`: the effect among customers alike in it."""
+
+    column: str
+    within: EffectInterval
+
+
 class ExperimentWords(Document):
     """What to say: a headline, what to do, the story part by part, and what to bear in mind."""
 
@@ -262,6 +272,7 @@ class ExperimentFigures(Document):
     ranking: ExperimentRanking | None
     unlearnt: str | None
     imbalances: tuple[ImbalancedColumn, ...]
+    doubts: tuple[DoubtfulColumn, ...] = Field(default=(), exclude_if=lambda columns: not columns)
     known_afterwards: tuple[str, ...] = ()
     columns: tuple[str, ...]
     categories: tuple[SeenValues, ...] = Field(

@@ -144,6 +144,7 @@ _ALL = (
             "planned_share": Parameter("number", "Share that was to be treated."),
             "customer": Parameter("text", "Column of the customer's id."),
             "group": Parameter("text", "Column whose values were assigned as a whole."),
+            "strata": Parameter("text", "Column within whose values the split was drawn."),
             "exclude": Parameter("texts", "Columns known only afterwards."),
             "options": Parameter("texts", "NAME=VALUE, how the file is written."),
             "name": Parameter("text", "Name to keep it under."),

@@ -29,7 +29,7 @@ Reader = Annotated[SignedIn, Depends(signed_in())]
 Text = Annotated[str, Form(max_length=200)]
 
 _ENTERED: Final = (
-    "treatment", "outcome", "control", "treated", "direction", "value", "cost", "incentive", "planned_share", "group", "exclude", "option",
+    "treatment", "outcome", "control", "treated", "direction", "value", "cost", "incentive", "planned_share", "group", "strata", "exclude", "option",
     "name",
 )  # fmt: skip
 _FIELDS: Final = {
@@ -89,6 +89,7 @@ def analyse(
     incentive: Text = "",
     planned_share: Text = "",
     group: Text = "",
+    strata: Text = "",
     exclude: Text = "",
     option: Text = "",
     name: Text = "",
@@ -105,6 +106,7 @@ def analyse(
         "incentive": incentive,
         "planned_share": planned_share,
         "group": group,
+        "strata": strata,
         "exclude": exclude,
         "option": option,
         "name": name,
@@ -122,6 +124,7 @@ def analyse(
             incentive=text["incentive"] or None,
             planned_share=_share(text["planned_share"]),
             group=text["group"] or None,
+            strata=text["strata"] or None,
             exclude=tuple(column.strip() for column in exclude.split(",") if column.strip()),
             options=tuple(option.split()),
             name=text["name"] or None,

@@ -70,6 +70,10 @@ def analyse(
         Annotated[str, Field(min_length=1, max_length=200)] | SkipJsonSchema[None],
         Form(description="Column whose values were assigned as a whole, such as stores."),
     ] = None,
+    strata: Annotated[
+        Annotated[str, Field(min_length=1, max_length=200)] | SkipJsonSchema[None],
+        Form(description="Column within whose values the split was drawn, at shares of their own."),
+    ] = None,
     exclude: Annotated[list[str] | SkipJsonSchema[None], Form()] = None,
     option: Annotated[
         list[str] | SkipJsonSchema[None], Form(description="NAME=VALUE, how the file is written.")
@@ -89,6 +93,7 @@ def analyse(
         planned_share=planned_share,
         customer=customer,
         group=group,
+        strata=strata,
         exclude=tuple(exclude or ()),
         options=tuple(option or ()),
         name=name,

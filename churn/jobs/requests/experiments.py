@@ -31,6 +31,7 @@ class ExperimentRequest:
     planned_share: float | None = None
     customer: str | None = None
     group: str | None = None
+    strata: str | None = None
     exclude: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     name: str | None = None
@@ -67,6 +68,7 @@ def ask_experiment(
         "incentive": request.incentive,
         "customer": request.customer,
         "group": request.group,
+        "strata": request.strata,
         "name": request.name,
     }
     parameters |= {name: text for name, text in texts.items() if text}

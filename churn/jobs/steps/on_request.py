@@ -117,6 +117,7 @@ def experiment(context: Context, run: ScheduledRun) -> StepResult:
         is_unwanted=None if direction is None else direction == "unwanted",
         customer=text_of(run, "customer"),
         group=text_of(run, "group"),
+        strata=text_of(run, "strata"),
         exclude=texts_of(run, "exclude"),
         value=amount_of(text_of(run, "value")),
         cost=amount_of(text_of(run, "cost")),

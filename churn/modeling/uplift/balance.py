@@ -14,6 +14,7 @@ from churn.modeling.encoding.columns import Floats, categories, kind_of, numbers
 
 _SUSPICIOUS = 0.001  # corrected for the number of columns
 _MOST_LEVELS = 50
+_TENTHS = np.linspace(0.1, 0.9, 9)
 _GROUPS_OF_AN_ARM = 2  # values of one arm alone that show whole groups: a word such as "mail" is the treatment itself
 _OF_A_GROUP = 5  # customers to a value on average, of which one or two are in one arm by chance
 
@@ -59,6 +60,21 @@ def find_imbalances(frame: pl.DataFrame, features: Sequence[str], treated: NDArr
     return tuple(sorted(imbalances, key=lambda imbalance: (not imbalance.is_whole, imbalance.p_value)))
 
 
+def alike_in(frame: pl.DataFrame, feature: str) -> NDArray[np.int64]:
+    """Return codes (n,) of customers who are alike in a feature: one of its common values, or a tenth of its numbers."""
+    if kind_of(frame[feature]) == "category":
+        values = categories(frame, feature)
+        common = values.value_counts(sort=True).head(_MOST_LEVELS).to_series(0)
+        return values.replace_strict(
+            common, list(range(len(common))), default=len(common), return_dtype=pl.Int64
+        ).to_numpy()
+    given = numbers(frame, feature)
+    known = given[np.isfinite(given)]
+    edges = np.unique(np.quantile(known, _TENTHS)) if known.size else np.empty(0)
+    codes = np.searchsorted(edges, np.nan_to_num(given), side="right")
+    return np.where(np.isfinite(given), codes, edges.size + 1).astype(np.int64)
+
+
 def _is_assigned_whole(values: pl.Series, treated: NDArray[np.bool_]) -> bool:
     """Say whether each of the values has one arm, and either arm several values of a number of customers."""
     arms = pl.DataFrame({"value": values, "is_treated": treated}).drop_nulls()
@@ -70,10 +86,7 @@ def _is_assigned_whole(values: pl.Series, treated: NDArray[np.bool_]) -> bool:
 
 def _p_value(frame: pl.DataFrame, feature: str, treated: NDArray[np.bool_]) -> float:
     if kind_of(frame[feature]) == "category":
-        values = categories(frame, feature)
-        common = values.value_counts(sort=True).head(_MOST_LEVELS).to_series(0)
-        codes = values.replace_strict(common, list(range(len(common))), default=len(common), return_dtype=pl.Int64)
-        return _chi_square(codes.to_numpy(), treated)
+        return _chi_square(alike_in(frame, feature), treated)
     values_ = numbers(frame, feature)
     known = np.isfinite(values_)
     both = [_means(values_[known], treated[known]), _chi_square(known.astype(np.int64), treated)]

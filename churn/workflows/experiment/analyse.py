@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churn.campaigns.experiment_words import put_into_words, whole_groups_sentence
 from churn.context import Context
 from churn.decisions.checks import Bools
-from churn.decisions.clusters import design_effect, effect_of_groups
-from churn.decisions.experiment import newcombe, sample_ratio_test
+from churn.decisions.experiment import sample_ratio_test, sample_ratio_test_of_strata
 from churn.decisions.power import minimum_detectable_effect
-from churn.decisions.rollout import PolicyWorth, RolloutEstimate, conclude, policy_worth, split_state, worth_by_groups
+from churn.decisions.rollout import PolicyWorth, RolloutEstimate, conclude, split_state
 from churn.documents.experiment import (
+    DoubtfulColumn,
     ExperimentArm,
     ExperimentArms,
     ExperimentDocument,
@@ -39,7 +38,7 @@ from churn.documents.experiment import (
 )
 from churn.documents.measurement import EffectInterval
 from churn.documents.uplift import UpliftDocument, UpliftOrigin, UsedCustomers
-from churn.errors import CampaignError, ModelError, NotEnoughData
+from churn.errors import ModelError, NotEnoughData
 from churn.files import write_text
 from churn.modeling.uplift.afterwards import known_afterwards
 from churn.modeling.uplift.balance import find_imbalances
@@ -49,6 +48,7 @@ from churn.modeling.uplift.train import BASES, fit_winner, hold_contest
 from churn.modeling.uplift.words import METHOD, UpliftResult, title
 from churn.reports.experiment import render_experiment
 from churn.views.experiments import DOCUMENT, experiments_folder
+from churn.workflows.experiment.compare import ComparedArms, compare_arms, effect_within
 from churn.workflows.experiment.file import ExperimentFile, ExperimentRows, read_experiment
 from churn.workflows.experiment.unseen import seen_values
 from churn.workflows.learn_uplift.keep import keep
@@ -101,9 +101,9 @@ def analyse_experiment(
         stayed, treated = rows.frame["is_retained"].to_numpy(), rows.frame["is_treated"].to_numpy()
         n_t, n_c = int(treated.sum()), int((~treated).sum())
         imbalances = _imbalances(rows)
-        compared = _compare(rows, stayed, treated, _assigned_whole(rows, imbalances))
+        compared = compare_arms(rows, stayed, treated, imbalances)
         effect, everybody, nobody = compared.effect, compared.everybody, compared.nobody
-        split = _split(experiment, n_t, n_c, compared.drawn)
+        split = _split(experiment, treated, compared)
         afterwards = _afterwards(context, rows)
         unusable = {*afterwards, *(column.column for column in imbalances)}
         features = tuple(feature for feature in rows.features if feature.name not in unusable)
@@ -112,10 +112,17 @@ def analyse_experiment(
             learnt = _LearntEffect(
                 reason="whole groups were assigned, and its models take customers as drawn one by one"
             )
+        elif compared.strata is not None:
+            learnt = _LearntEffect(
+                reason="the split was drawn within strata, and its models take customers as split at one share"
+            )
         elif split.state != "broken":
             learnt = _learn(context, rows, features, learners, bases)
         some = None if learnt.policy is None else learnt.policy.worth
-        conclusion = conclude(split.state, effect, everybody, some, has_money=experiment.value is not None)
+        doubts = () if compared.strata is not None else _doubts(rows, imbalances, effect, stayed, treated)
+        conclusion = conclude(
+            split.state, effect, everybody, some, has_money=experiment.value is not None, is_doubtful=bool(doubts)
+        )
         version = _free_version(context, experiment.experiment_name)
         uplift_version = _keep_model(context, experiment, learnt)
         policies: list[tuple[PolicyName, PolicyWorth, int]] = [
@@ -154,6 +161,7 @@ def analyse_experiment(
             ranking=None if learnt.result is None else _ranking(learnt.result),
             unlearnt=learnt.reason,
             imbalances=imbalances,
+            doubts=doubts,
             known_afterwards=afterwards,
             columns=tuple(feature.name for feature in features),
             categories=() if learnt.result is None else seen_values(rows.frame, learnt.result.model.fitted.encoder),
@@ -168,62 +176,6 @@ def analyse_experiment(
     with spoken:
         write_text(page, render_experiment(document, home=context.settings.home))
     return AnalysedExperiment(document, page)
-
-
-@dataclass(frozen=True)
-class _Compared:
-    """The arms compared as assigned. `drawn`: groups treated and not, None where customers were drawn one by one.
-
-    `inflation`: of so many customers one counts where those of a group are alike. `mixed`: groups with customers in both arms.
-    """
-
-    effect: Effect
-    everybody: PolicyWorth
-    nobody: PolicyWorth
-    drawn: tuple[int, int] | None = None
-    inflation: float = 1.0
-    mixed: int = 0
-
-
-def _assigned_whole(rows: ExperimentRows, imbalances: Sequence[ImbalancedColumn]) -> NDArray[np.int64] | None:
-    """Return the group of each customer (n,) by the column that was named, or that of fewest groups that were assigned as a whole; None for none."""
-    import polars as pl
-
-    whole = [rows.frame[imbalance.column] for imbalance in imbalances if imbalance.is_whole]
-    columns = whole if rows.group is None else [rows.group.cast(pl.String)]
-    if not columns:
-        return None
-    fewest = min(columns, key=lambda column: column.n_unique())
-    codes = fewest.rank("dense").cast(pl.Int64)
-    alone = (
-        pl.int_range(codes.len(), eager=True).cast(pl.Int64) + codes.len() + 1
-    )  # who has no group is one of their own
-    return codes.zip_with(codes.is_not_null(), alone).to_numpy()
-
-
-def _compare(rows: ExperimentRows, stayed: Bools, treated: Bools, groups: NDArray[np.int64] | None) -> _Compared:
-    n_t, n_c = int(treated.sum()), int((~treated).sum())
-    effect = newcombe(n_t - int(stayed[treated].sum()), n_t, n_c - int(stayed[~treated].sum()), n_c)
-    net = rows.prices.net(stayed.astype(np.float64), treated)
-    if groups is None:
-        everybody = policy_worth(net, treated, np.ones(net.size, dtype=np.bool_))
-        return _Compared(effect, everybody, policy_worth(net, treated, np.zeros(net.size, dtype=np.bool_)))
-    lost = (~stayed).astype(np.float64)
-    arms = (np.unique(groups[treated]), np.unique(groups[~treated]))
-    if rows.group is not None and min(arm.size for arm in arms) < 2:
-        raise CampaignError(
-            f"an arm has a single group of `{rows.group.name}`, and groups of one arm cannot be told from its effect",
-            where="--group",
-            remedy="Name the column whose values were drawn, several to each arm; or leave it out where customers were drawn.",
-        )
-    return _Compared(
-        effect_of_groups(effect, lost, treated, groups),
-        worth_by_groups(net, treated, groups, is_everybody=True),
-        worth_by_groups(net, treated, groups, is_everybody=False),
-        (arms[0].size, arms[1].size),
-        design_effect(lost, treated, groups),
-        int(np.intersect1d(*arms).size),
-    )
 
 
 def _learn(
@@ -255,12 +207,33 @@ def _learn(
     return _LearntEffect(result, policy, used.size)
 
 
-def _split(experiment: ExperimentFile, n_t: int, n_c: int, drawn: tuple[int, int] | None) -> ExperimentSplit:
-    """Return how the split stands to its plan; `drawn` are the groups of either arm where these, and not customers, were drawn."""
+def _doubts(
+    rows: ExperimentRows, imbalances: Sequence[ImbalancedColumn], effect: Effect, stayed: Bools, treated: Bools
+) -> tuple[DoubtfulColumn, ...]:
+    """Return the columns in which the arms differ and by which a proven effect is none: it may be theirs."""
+    if not effect.is_proven:
+        return ()
+    differing = [imbalance.column for imbalance in imbalances if not imbalance.is_whole]
+    within = {column: effect_within(rows, column, stayed, treated) for column in differing}
+    return tuple(
+        DoubtfulColumn(column=column, within=_interval(inside))
+        for column, inside in within.items()
+        if not inside.is_proven
+    )
+
+
+def _split(experiment: ExperimentFile, treated: Bools, compared: ComparedArms) -> ExperimentSplit:
+    """Return how the split stands to its plan: of customers, of groups where these were drawn, or of each stratum."""
     planned = experiment.planned_share
-    t, c = drawn or (n_t, n_c)
-    p_value = None if planned is None else sample_ratio_test(t, c, 1.0 - planned)
-    return ExperimentSplit(state=split_state(p_value), p_value=p_value, planned_share=planned, share=n_t / (n_t + n_c))
+    share = float(treated.mean())
+    if planned is None:
+        p_value = None
+    elif compared.strata is not None:
+        within = [treated[compared.strata == code] for code in np.unique(compared.strata)]
+        p_value = sample_ratio_test_of_strata([(int(arm.sum()), int((~arm).sum())) for arm in within], 1.0 - planned)
+    else:
+        p_value = sample_ratio_test(*(compared.drawn or (int(treated.sum()), int((~treated).sum()))), 1.0 - planned)
+    return ExperimentSplit(state=split_state(p_value), p_value=p_value, planned_share=planned, share=share)
 
 
 def _arms(rows: ExperimentRows, treated: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> ExperimentArms:

@@ -13,12 +13,15 @@ import numpy as np
 from pydantic import JsonValue
 
 from churn.config import SourceSettings
+from churn.decisions.experiment import newcombe
+from churn.decisions.rollout import SAMPLE_RATIO_WARNING
 from churn.documents.experiment import ExperimentCounts, ExperimentTerms
 from churn.errors import ConfigError, ContractBroken
 from churn.modeling.uplift.policy import Prices
 from churn.warehouse import FeatureDoc
 from churn.warehouse.loading.casts import NO_WORDS, YES_WORDS
 from churn.warehouse.reading.flat_file import read_flat_file
+from churn.wording import percent
 from churn.workflows.experiment.amounts import (
     Amount,
     amounts,
@@ -67,6 +70,7 @@ class ExperimentFile:
     incentive: Amount = None
     planned_share: float | None = None
     group: str | None = None
+    strata: str | None = None
     options: Mapping[str, JsonValue] = field(default_factory=dict)
     name: str | None = None
     shown_as: str | None = None  # the file's name where it was uploaded under another
@@ -99,6 +103,7 @@ class ExperimentRows:
     values_not_counted: int
     terms: ExperimentTerms
     group: pl.Series | None  # whose values were assigned as a whole, where the column was named
+    strata: pl.Series | None  # within whose values the split was drawn, where the column was named
     counts: ExperimentCounts
 
 
@@ -119,7 +124,7 @@ def read_experiment(experiment: ExperimentFile) -> ExperimentRows:
     }
     rows, computed_from = with_outcome(rows, experiment.outcome, experiment.file_name)
     taken = {experiment.treatment, experiment.outcome, *computed_from, *experiment.exclude, *columns_of_amounts}
-    taken |= set() if experiment.group is None else {experiment.group}
+    taken |= {column for column in (experiment.group, experiment.strata) if column is not None}
     for name in sorted(taken | ({customer} if customer else set())):
         require_column(rows, name, experiment.file_name)
     arms_told = tell_arms(rows[experiment.treatment], experiment.treated, experiment.control)
@@ -158,6 +163,7 @@ def read_experiment(experiment: ExperimentFile) -> ExperimentRows:
         incentive=experiment.incentive,
         planned_share=experiment.planned_share,
         group=experiment.group,
+        strata=experiment.strata,
         options=dict(experiment.options),
     )
     counts = ExperimentCounts(
@@ -181,6 +187,7 @@ def read_experiment(experiment: ExperimentFile) -> ExperimentRows:
         not_counted,
         terms,
         None if experiment.group is None else kept[experiment.group],
+        None if experiment.strata is None else kept[experiment.strata],
         counts,
     )
 
@@ -239,10 +246,21 @@ def _outcome(kept: pl.DataFrame, arms: pl.Series, experiment: ExperimentFile) ->
     outcome = kept[experiment.outcome]
     if missing := outcome.null_count():
         in_treated = int(outcome.filter(arms).null_count())
+        n_t = int(arms.sum())
+        remedy = "Write 0 where nothing happened; leaving customers out would compare those who could be followed."
+        if _is_beyond_chance(in_treated, n_t, missing - in_treated, arms.len() - n_t):
+            of_treated, of_others = (
+                percent(in_treated / n_t, 1),
+                percent((missing - in_treated) / (arms.len() - n_t), 1),
+            )
+            remedy = (
+                f"That is {of_treated} of the treated and {of_others} of the others, which "
+                "is not by chance: find out what became of them. To write 0 for all, or to leave them out, would decide the verdict."
+            )
         raise ContractBroken(
             f"`{experiment.outcome}` is empty for {missing:,} customers ({in_treated:,} treated, {missing - in_treated:,} control)",
             where=experiment.file_name,
-            remedy="Write 0 where nothing happened; leaving customers out would compare those who could be followed.",
+            remedy=remedy,
         )
     plain_words = kept.select(plain(pl.col(experiment.outcome)).str.to_lowercase().alias("word"))["word"]
     codes = _codes(experiment)
@@ -265,6 +283,11 @@ def _outcome(kept: pl.DataFrame, arms: pl.Series, experiment: ExperimentFile) ->
             f"`{experiment.outcome}` holds {strange[0]!r}, not 0 and 1", where=experiment.file_name, remedy=remedy
         )
     return plain_words.replace_strict(codes, return_dtype=pl.Boolean)
+
+
+def _is_beyond_chance(empty_t: int, n_t: int, empty_c: int, n_c: int) -> bool:
+    """Say whether outcomes are missing more often in one arm than chance makes them."""
+    return min(n_t, n_c) > 0 and newcombe(empty_t, n_t, empty_c, n_c).p_value < SAMPLE_RATIO_WARNING
 
 
 def _codes(experiment: ExperimentFile) -> dict[str, bool]:

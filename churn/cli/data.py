@@ -13,6 +13,7 @@ from churn.cli.common import Session, command, read_date
 from churn.cli.junit import JUnitFile, write_junit
 from churn.cli.options import DAY
 from churn.cli.tables import line, table
+from churn.documents.own_columns import said_of_columns
 from churn.workflows.refresh import build_features, preview_sources, refresh_warehouse
 
 if TYPE_CHECKING:
@@ -64,9 +65,8 @@ def refresh(
         for load in result.loads:
             if load.note:
                 line(load.note)
-        for column in result.own_columns:
-            if not column.is_used:
-                line(f"{column.source}.{column.column} is {column.words}.")
+        for sentence in said_of_columns(result.own_columns):
+            line(sentence)
         show_checks(result.checks)
         line(f"Done in {result.seconds:.1f} s.")
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Literal
 
 from churn.documents.document import Document
 
-ColumnUse = Literal["known_at", "static", "versions", "as_of_today", "identifier", "kind", "many_values"]
+ColumnUse = Literal["known_at", "static", "versions", "as_of_today", "identifier", "kind", "many_values", "row_number"]
 
 _USED: dict[ColumnUse, str] = {
     "known_at": "a feature, by the source's known_at",
@@ -45,6 +46,22 @@ class OwnColumn(Document):
             )
         if self.use == "identifier":
             return "not used: nearly every row has a value of its own, as ids and names do"
+        if self.use == "row_number":
+            return "not used: it counts the rows of the file"
         if self.use == "many_values":
             return "not used: it has too many values to count each"
         return "not used: it holds no number, text, truth value or date"
+
+
+def said_of_columns(columns: Iterable[OwnColumn]) -> list[str]:
+    """Return a sentence for each reason why columns of a source are not learnt from, with all of them."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for column in columns:
+        if not column.is_used:
+            alike.setdefault((column.source, column.words), []).append(column.column)
+    return [
+        f"{source}.{names[0]} is {words}."
+        if len(names) == 1
+        else f"{len(names)} columns of {source}, {', '.join(names[:-1])} and {names[-1]}, are each {words}."
+        for (source, words), names in alike.items()
+    ]

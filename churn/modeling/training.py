@@ -57,7 +57,7 @@ def train_candidates(
             where="training.candidates",
             remedy=f"Name two or more of {', '.join(averages[0].members)} beside it.",
         )
-    excluded = set(training.exclude_features)
+    excluded = {*training.exclude_features, *(c.feature for c in data.own_columns if c.use == "row_number")}
     docs = tuple(doc for doc in data.features if doc.name not in excluded)
     if not docs:
         raise ModelError("no feature is left to learn from", where="training.exclude_features")

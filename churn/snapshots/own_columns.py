@@ -6,7 +6,7 @@ load, so its values count from then on only, or from the beginning where the sou
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -20,6 +20,7 @@ from churn.warehouse.loading.contracts import BOOKKEEPING, TABLES
 _OF_STAGING = frozenset(
     {"occurred_at", "available_at", "superseded_at", "fact_version", "known_at", "event_type", "is_announced"}
 )
+FLAT = "customer_snapshots"
 _FEW = 50  # values of a text: with more, and most rows having their own, it is an id or a name
 _OWN_SHARE = 0.5
 _AT_ONCE = 8  # columns whose values are counted in one pass
@@ -95,7 +96,22 @@ def own_columns(
             columns.append(
                 OwnColumn(source=source.name, column=name, feature=feature, use=use, known_since=known_since)
             )
-    return tuple(columns)
+    return (*columns, *counting_rows(warehouse, f"staging.{FLAT}"))
+
+
+def counting_rows(warehouse: Warehouse, table: str) -> Iterator[OwnColumn]:
+    """Yield columns of the flat `table` that count its rows, 1, 2, 3: of a file in order of churn they would be a leak."""
+    known = {name.lower() for name in TABLES[FLAT].types} | set(BOOKKEEPING)
+    kinds = warehouse.columns(table)
+    whole = [name for name, kind in kinds.items() if kind in _NUMBERS and name.lower() not in known]
+    for name in whole:
+        column = quoted(name)
+        ((first, last, filled),) = warehouse.rows(f"select min({column}), max({column}), count({column}) from {table}")
+        if filled < _LEAST_NUMBERED or last - first + 1 != filled:
+            continue
+        ((different,),) = warehouse.rows(f"select count(distinct {column}) from {table}")
+        if different == filled:
+            yield OwnColumn(source=FLAT, column=name, feature=name, use="row_number")
 
 
 def write_own_columns(warehouse: Warehouse, columns: Sequence[OwnColumn]) -> frozenset[str]:

@@ -1,6 +1,6 @@
 -- No row is delivered twice; repeated rows count once.
 -- Level: warn
--- Remedy: Nothing has to be done. If there are many, look at the export.
+-- Remedy: Nothing has to be done where rows repeat one another. If there are many, look at the export.
 
 with counted as (
     select

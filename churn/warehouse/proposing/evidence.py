@@ -37,7 +37,7 @@ _MARKED: Final = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16
 
 @dataclass(frozen=True)
 class ColumnEvidence:
-    """What the values of one column are like; the numbers count values, `different` those that differ, about.
+    """What the values of one column are like; the numbers count values, `different` those that differ, about (exactly where nearly all do).
 
     `words` are all different values where there are few. `decimal_commas` prove that a comma parts decimals (29,99),
     `thousands` that it groups thousands (1,234.50); `either` fit both (1,234), and `point_groups` are 1.234. `shapes`
@@ -222,6 +222,8 @@ def _column(warehouse: Warehouse, sql: str, name: str, expression: str, delivere
     present, different, numbers, times, decimal_commas, thousands, either, point_groups, clocks, offsets, half_days = (
         counts[:11]
     )
+    if 0.9 * present < different:
+        different = int(warehouse.rows(f"select count(distinct t) from {source}")[0][0])
     blank_groups, mark_groups, serials, part_days = counts[11:]
     return ColumnEvidence(
         name=name,

@@ -14,13 +14,16 @@ from churn.warehouse.loading.date_forms import DateShape
 from churn.warehouse.proposing import synonyms
 from churn.warehouse.proposing.deletions import deletions_of, without_envelope
 from churn.warehouse.proposing.evidence import ColumnEvidence, FileEvidence
+from churn.warehouse.proposing.names import names_of
 from churn.warehouse.proposing.objections import OBJECTION, objection_note, objection_sql, objections
 from churn.warehouse.proposing.tables import TableMatch, is_undecided, matches, shared_id
 from churn.warehouse.proposing.terms import terms_of
 from churn.warehouse.proposing.toml import inline
+from churn.warehouse.reading.values import MISSING_VALUES
 
 Codes = dict[str, dict[str, bool | str]]
 _YEARS_AHEAD: Final = 5  # contracts are dated so far into the future
+_FLAGS: Final = frozenset({"marketing_consent", "has_churned"})
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def propose(files: Sequence[FileEvidence], *, year: int) -> list[SourceProposal]
     """Return the sections for `files`; `year` is the current one, from which years of two digits are counted."""
     files = [without_envelope(evidence) for evidence in files]
     customer = shared_id(files)
-    ranked = [(evidence, matches(evidence, customer)) for evidence in files]
+    ranked = [(evidence, matches(evidence, customer, is_alone=len(files) == 1)) for evidence in files]
     best: dict[str, int] = {}
     for position, (_, fits) in enumerate(ranked):
         if fits and not is_undecided(fits):
@@ -141,11 +144,10 @@ def _section(
     for name, theirs in gone.columns.items():
         other = columns.get(name) or (_sql(by_name[match.columns[name]]) if name in match.columns else "")
         columns[name] = f"coalesce({other}, {theirs})" if name == OBJECTION and other else theirs
-    if match.numbers_its_rows:
-        own = next(name for name in TABLES[match.table].required if name not in match.columns)
-        place = "row_number" if len(evidence.paths) == 1 else "source_file || ':' || row_number"
-        columns[own] = place
-        notes.append(f"No column is `{own}`: a row's place stands for it, so the export must keep its order.")
+    named = names_of(match, evidence, _sql, has_versions="known_at" in columns)
+    columns = {name: theirs for name, theirs in columns.items() if name not in named.left_out} | dict(named.columns)
+    choices += [Choice(why, answers) for why, answers in named.questions]
+    notes += named.notes
     if evidence.options.get("header") is False:
         notes.append("The first line holds values: column0, column1, ... are its columns.")
     unread = dict(_unread(match, evidence))
@@ -347,13 +349,14 @@ def _codes(
     codes: Codes = {}
     for column in evidence.columns:
         name = ours.get(column.name, "")
-        words = {word: synonyms.plain(word) if not word.lstrip("-").isdigit() else word for word in column.words}
+        meant = [word for word in column.words if name not in _FLAGS or word not in MISSING_VALUES]
+        words = {word: synonyms.plain(word) if not word.lstrip("-").isdigit() else word for word in meant}
         if not words or column.kind != "text":
             continue
-        if name in {"marketing_consent", "has_churned"}:
+        if name in _FLAGS:
             yes = synonyms.YES if name == "marketing_consent" else synonyms.CHURNED
             no = synonyms.NO if name == "marketing_consent" else synonyms.STAYED
-            _flag(name, words, yes, no, codes, choices, notes)
+            _flag(name, words, yes, no, codes, choices)
         elif name in {"status", "end_reason"}:
             known = synonyms.STATUS if name == "status" else synonyms.END_REASON
             mapped: dict[str, bool | str] = {word: known[plain] for word, plain in words.items() if plain in known}
@@ -377,7 +380,6 @@ def _flag(
     no: frozenset[str],
     codes: Codes,
     choices: list[Choice],
-    notes: list[str],
 ) -> None:
     if {word.lower() for word in words} <= synonyms.PLAIN_YES_NO:
         return
@@ -386,7 +388,9 @@ def _flag(
         codes[name] = known
         strange = [word for word in words if word not in known]
         if strange:
-            notes.append(f"Not known in {name}: {', '.join(strange)}; say in `codes` what each means.")
+            why = f"Not known in {name}: {', '.join(strange)}. Say in `codes` above what each means, or a refresh is refused, such as:"
+            answered = {**known, **dict.fromkeys(strange, False)}
+            choices.append(Choice(why, (f"codes = {inline({name: answered})}",)))
         return
     pair = list(words)[:2]
     forms = [

@@ -97,8 +97,8 @@ COLUMNS: Final[dict[str, dict[str, str]]] = {
         "customer_id": f"{_CUSTOMER} id nummer",
         "snapshot_date": "snapshotdate asof asofdate period month monthend reportdate stichtag monat auswertungsdatum berichtsmonat"
         " datum date",
-        "has_churned": "haschurned churned churn ischurned churnflag churnlabel attrition exited label target abgewandert"
-        " gekuendigt abwanderung gegangen",
+        "has_churned": "haschurned churned churn ischurned churnflag churnlabel churnvalue churnstatus churnindicator attrition"
+        " attritionflag exited label target abgewandert gekuendigt abwanderung gegangen",
     },
 }  # fmt: skip
 
@@ -140,8 +140,13 @@ NO: Final = _words(
     "nein n no false f 0 denied refused withdrawn declined optout optedout unsubscribed neversubscribed abgelehnt widerrufen falsch non verweigert"
 )
 PLAIN_YES_NO: Final = _words("true t yes y 1 1.0 false f no n 0 0.0")  # what a load reads without being told
-CHURNED: Final = YES | _words("churned churn left lost exited gekuendigt abgewandert gegangen verloren")
-STAYED: Final = NO | _words("stayed active retained existing current aktiv geblieben bestand")
+LEFT: Final = _words(
+    "churned churn left lost exited attrited lapsed churnedcustomer attritedcustomer lostcustomer gekuendigt abgewandert gegangen verloren"
+)
+CHURNED: Final = YES | LEFT
+STAYED: Final = NO | _words(
+    "stayed stay active retained existing current existingcustomer currentcustomer activecustomer aktiv geblieben bestand bestandskunde"
+)
 STATUS: Final = _meanings(
     succeeded="succeeded success successful paid ok settled completed bezahlt erfolgreich beglichen",
     failed="failed failure declined unpaid rejected error fehlgeschlagen abgelehnt ruecklastschrift geplatzt",

@@ -10,12 +10,12 @@ from typing import Final
 
 from churn.warehouse.loading.contracts import TABLES, Column
 from churn.warehouse.proposing.evidence import ColumnEvidence, FileEvidence
-from churn.warehouse.proposing.synonyms import CHURNED, COLUMNS, FILE_NAMES, STAYED, TELLING, numbered, plain
+from churn.warehouse.proposing.synonyms import CHURNED, COLUMNS, FILE_NAMES, LEFT, STAYED, TELLING, numbered, plain
 
 _NAMED = 3  # what the file's own name weighs, beside 1 a column and 2 a telling one
 _LABELLED = 3  # what a column says that tells of each customer, in words of leaving and staying, whether they left
 _ANY_ID: Final = {"id", "nummer"}  # of whatever the file is of
-_OWN_IDS: Final = {"subscriptions": "subscription_id", "payments": "payment_id", "support_tickets": "ticket_id"}
+OWN_IDS: Final = {"subscriptions": "subscription_id", "payments": "payment_id", "support_tickets": "ticket_id"}
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,13 @@ def shared_id(files: Sequence[FileEvidence]) -> str | None:
     return shared[0] if len(shared) == 1 else None
 
 
-def matches(evidence: FileEvidence, customer: str | None = None) -> list[TableMatch]:
-    """Return the tables that the file may be, the likeliest first; `customer` is the column that names customers, if known."""
-    fitting = [match for match in (_match(table, evidence, customer) for table in TABLES) if match is not None]
+def matches(evidence: FileEvidence, customer: str | None = None, *, is_alone: bool = False) -> list[TableMatch]:
+    """Return the tables that the file may be, the likeliest first; `customer` is the column that names customers, if known.
+
+    Where the file `is_alone`, a status that says who left is taken for the label of a flat table.
+    """
+    fits = (_match(table, evidence, customer, is_alone=is_alone) for table in TABLES)
+    fitting = [match for match in fits if match is not None]
     return sorted(fitting, key=lambda match: -match.score)
 
 
@@ -58,10 +62,34 @@ def is_undecided(ranked: Sequence[TableMatch]) -> bool:
     return len(ranked) > 1 and ranked[0].score == ranked[1].score
 
 
-def _match(table: str, evidence: FileEvidence, customer: str | None) -> TableMatch | None:
+def _match(table: str, evidence: FileEvidence, customer: str | None, *, is_alone: bool) -> TableMatch | None:
+    columns, score = _called(table, evidence, customer)
+    is_named = _is_named(table, evidence.paths)
+    score += _NAMED if is_named else 0
+    own = OWN_IDS.get(table)
+    status = _says_who_left(evidence.columns, {*columns.values()}) if is_alone else None
+    if table == "customers" and status is not None:
+        return None  # of customers alone nothing can be learnt; of a flat table with a label it can
+    if table == "customer_snapshots":
+        if status is not None and "has_churned" not in columns:
+            columns["has_churned"] = status
+            score += 2
+        if _is_label(columns.get("has_churned"), evidence.columns):
+            score += _LABELLED
+            own = "customer_id"  # a flat table of customers, whatever names them
+    missing = [name for name in TABLES[table].required if name not in columns]
+    numbers_its_rows = own in missing
+    if [name for name in missing if name != own] or (numbers_its_rows and not is_named and score < 4):
+        return None
+    if _is_ruled_out(table, columns, evidence, is_named=is_named):
+        return None
+    return TableMatch(table, columns, score, numbers_its_rows)
+
+
+def _called(table: str, evidence: FileEvidence, customer: str | None) -> tuple[dict[str, str], int]:
+    """Return ours = theirs by what the columns are called, and what that weighs."""
     columns: dict[str, str] = {}
-    score = _NAMED if _is_named(table, evidence.paths) else 0
-    is_named = bool(score)
+    score = 0
     # Times and telling names first, so that a general name is left to what nothing else fits.
     for column in TABLES[table].columns:
         if column.name == "known_at":
@@ -73,16 +101,7 @@ def _match(table: str, evidence: FileEvidence, customer: str | None) -> TableMat
         if theirs is not None:
             columns[column.name] = theirs
             score += 2 if (table, column.name) in TELLING else 1
-    if table == "customer_snapshots" and _is_label(columns.get("has_churned"), evidence.columns):
-        score += _LABELLED
-    missing = [name for name in TABLES[table].required if name not in columns]
-    own = _OWN_IDS.get(table)
-    numbers_its_rows = own in missing
-    if [name for name in missing if name != own] or (numbers_its_rows and not is_named and score < 4):
-        return None
-    if _is_ruled_out(table, columns, evidence, is_named=is_named):
-        return None
-    return TableMatch(table, columns, score, numbers_its_rows)
+    return columns, score
 
 
 def _is_ruled_out(table: str, columns: Mapping[str, str], evidence: FileEvidence, *, is_named: bool) -> bool:
@@ -102,6 +121,12 @@ def _is_ruled_out(table: str, columns: Mapping[str, str], evidence: FileEvidence
 def _is_label(theirs: str | None, columns: Sequence[ColumnEvidence]) -> bool:
     words = next(({plain(word) for word in column.words} for column in columns if column.name == theirs), set())
     return len(words) == 2 and words <= CHURNED | STAYED
+
+
+def _says_who_left(columns: Sequence[ColumnEvidence], used: set[str]) -> str | None:
+    """Return the first column of few words, of which one says that a customer left: `Customer Status`, with `Churned`."""
+    free = (column for column in columns if column.name not in used and column.kind == "text")
+    return next((c.name for c in free if len(c.words) > 1 and LEFT & {plain(word) for word in c.words}), None)
 
 
 def _is_named(table: str, paths: Sequence[Path]) -> bool:

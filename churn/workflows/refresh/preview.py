@@ -10,7 +10,7 @@ from pathlib import Path
 from churn.config import SourceSettings
 from churn.context import Context
 from churn.errors import ChurnError, ConfigError
-from churn.snapshots.own_columns import SOURCES
+from churn.snapshots.own_columns import FLAT, SOURCES, counting_rows
 from churn.warehouse.connection import Warehouse, quoted
 from churn.warehouse.loading.contracts import BOOKKEEPING, TABLES
 from churn.warehouse.loading.ingest import ingest
@@ -88,9 +88,12 @@ def _preview(context: Context, warehouse: Warehouse, name: str, settings: Source
         )
     )
     kinds = {column: kind for column, kind in warehouse.columns(f"raw.{name}").items() if column not in BOOKKEEPING}
+    counted = (
+        {column.column: column.words for column in counting_rows(warehouse, f"raw.{name}")} if name == FLAT else {}
+    )
     (dated,) = warehouse.rows(f"select count(known_at) from raw.{quoted(name)}")[0] if name in TABLES else (0,)
     columns = tuple(
-        _column(warehouse, name, column, kind, settings, unread, has_known_at=dated > 0)
+        _column(warehouse, name, column, kind, settings, unread, counted, has_known_at=dated > 0)
         for column, kind in kinds.items()
     )
     # Canonical columns that no file has would be a table of their own to read.
@@ -105,6 +108,7 @@ def _column(
     kind: str,
     settings: SourceSettings,
     unread: Mapping[str, int],
+    counted: Mapping[str, str],
     *,
     has_known_at: bool,
 ) -> ColumnPreview:
@@ -121,7 +125,7 @@ def _column(
         examples=tuple(text for (text,) in examples),
         missing=missing,
         unread=unread.get(column, 0),
-        use=_use(table, column, settings.static, has_known_at=has_known_at),
+        use=_use(table, column, settings.static, counted, has_known_at=has_known_at),
     )
 
 
@@ -135,11 +139,11 @@ _KINDS = {
 }
 
 
-def _use(table: str, column: str, static: Sequence[str], *, has_known_at: bool) -> str:
+def _use(table: str, column: str, static: Sequence[str], counted: Mapping[str, str], *, has_known_at: bool) -> str:
     if table in TABLES and column in TABLES[table].types:
         return "of the table"
-    if table == "customer_snapshots":
-        return "a feature"
+    if table == FLAT:
+        return counted.get(column, "a feature")
     if table not in {source.name for source in SOURCES}:
         return "kept for SQL of your own; no shipped feature uses it"
     if column in static:

@@ -1,0 +1,63 @@
+"""Rows of one load that share an id and differ: a key that is none, which would drop all of them but the last."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from churn.warehouse import Warehouse
+from tests.warehouse.models.quality import TODAY, Check, checking, company
+
+RULE = "rows_of_an_id_agree"
+
+
+@pytest.fixture
+def check(warehouse: Warehouse, tmp_path: Path) -> Check:
+    return checking(warehouse, tmp_path)
+
+
+def lines_of_invoices() -> pl.DataFrame:
+    """Return payments by an id that is the invoice's, of which each has two lines."""
+    payments = company()["payments"].head(100)
+    return pl.concat([payments, payments.with_columns(pl.col("amount") + 1)])
+
+
+def test_lines_that_share_the_id_of_their_invoice_block(check: Check) -> None:
+    finding = check({"payments": lines_of_invoices()})[RULE]
+    assert (finding.level, finding.defect_count) == ("block", 100)
+    assert (finding.example["column_name"], finding.example["most_rows"]) == ("payments.payment_id", 2)
+
+
+def test_versions_that_were_known_at_different_times_are_no_lines(check: Check) -> None:
+    known = [TODAY - timedelta(days=2)] * 100 + [TODAY - timedelta(days=1)] * 100
+    assert RULE not in check({"payments": lines_of_invoices().with_columns(known_at=pl.Series(known))})
+
+
+def test_rows_delivered_twice_agree(check: Check) -> None:
+    payments = company()["payments"].head(100)
+    assert RULE not in check({"payments": pl.concat([payments, payments])})
+
+
+def test_customers_told_twice_with_other_attributes_block(check: Check) -> None:
+    customers = company()["customers"]
+    other = customers.head(20).with_columns(city=pl.lit("elsewhere"))
+    assert check({"customers": pl.concat([customers, other])})[RULE].defect_count == 20
+
+
+def test_a_customer_who_churned_and_stayed_by_one_panel_blocks(check: Check) -> None:
+    days = [(TODAY - timedelta(days=30 * back)).date() for back in (3, 2, 1)]
+    labels = pl.DataFrame(
+        [{"customer_id": f"C{n}", "snapshot_date": day, "has_churned": n % 3 == 0} for n in range(50) for day in days]
+    )
+    turned = labels.head(30).with_columns(~pl.col("has_churned"))
+    finding = check({"customer_snapshots": pl.concat([labels, turned])})[RULE]
+    assert (finding.defect_count, finding.example["column_name"]) == (30, "customer_snapshots.customer_id")
+
+
+def test_a_few_of_a_hundred_rows_do_not_block(check: Check) -> None:
+    customers = company()["customers"]
+    few = customers.head(customers.height // 100).with_columns(city=pl.lit("elsewhere"))
+    assert RULE not in check({"customers": pl.concat([customers, few])})

@@ -9,6 +9,15 @@ with repeated as (
     having count(*) > 1
 ),
 
+-- Rows of one load that are known at the same time cannot be told apart: the last one counts, but an objection or a
+-- refused consent of any of them, as where each channel has a row of its own.
+heard as (
+    select * replace (max(objected_at) over m as objected_at, bool_and(marketing_consent) over m as marketing_consent)
+    from raw.customers
+    where customer_id in (select r.customer_id from repeated as r)
+    window m as (partition by customer_id, known_at, load_id)
+),
+
 told as (
     select
         c.*,
@@ -16,7 +25,7 @@ told as (
         coalesce(c.signed_up_at, timestamp '1900-01-01') as occurred_at,
         r.first_load_id,
         hash(*columns(c.* exclude (known_at, load_id, loaded_at, source_file, row_number, unknown_until))) as told_hash
-    from raw.customers as c
+    from heard as c
     inner join repeated as r on c.customer_id = r.customer_id
     qualify
         row_number() over (

@@ -417,3 +417,26 @@ def test_a_log_of_changes_tells_of_a_deletion_as_the_documentation_says(warehous
         (20.0, None, day(5), day(10)),
         (20.0, day(10), day(10), None),
     ]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_an_objection_in_any_of_a_customer_s_rows_of_one_load_counts(stage: Stage, order: tuple[int, ...]) -> None:
+    """A list of a mailing tool has a row for each channel, in any order."""
+    told = [
+        {"customer_id": "C1", "city": "x", "objected_at": day(2), "marketing_consent": True},
+        {"customer_id": "C1", "city": "x", "objected_at": None, "marketing_consent": False},
+        {"customer_id": "C1", "city": "x", "objected_at": None, "marketing_consent": None},
+    ]
+    rows = [{**told[number], "load_id": 1, "row_number": place} for place, number in enumerate(order)]
+    found = stage("customers", "select objected_at, marketing_consent from staging.customers", rows)
+    assert found == [(day(2), False)]
+
+
+def test_an_objection_that_a_later_load_adds_to_an_earlier_row_of_a_customer_counts(stage: Stage) -> None:
+    rows = [
+        {"customer_id": "C1", "load_id": load, "row_number": number, "objected_at": objected, "channel": channel}
+        for load, first in ((1, None), (2, day(2)))
+        for number, (channel, objected) in enumerate((("email", first), ("sms", None)))
+    ]
+    found = stage("customers", "select objected_at from staging.customers where superseded_at is null", rows)
+    assert found == [(day(2),)]

@@ -91,7 +91,7 @@ def show_programme_page(shown: ShownProgramme) -> None:
     )
     table(
         "Offers",
-        ["offer", "contacted", "spent", "churn avoided", "net profit", "believed now"],
+        ["offer", "contacted", "spent in measured rounds", "churn avoided", "net profit", "believed now"],
         [
             (
                 f"{offer.offer} (off)" if offer.is_off else offer.offer,

@@ -81,7 +81,8 @@ class ShownRound(Document):
 class OfferStanding(Document):
     """One offer over all approved rounds: whom it reached, what it cost and brought, and what is believed of it now.
 
-    `effect` is the churn avoided per contacted, the measured rounds weighed by how sure each is.
+    `effect` is the churn avoided per contacted, the measured rounds weighed by the sizes of their arms. `spent` and `net_profit` are of
+    the measured rounds, `contacted` of all.
     """
 
     offer: str
@@ -312,11 +313,21 @@ def _offers(
 
 
 def pooled_effect(measured: Sequence[Measurement | None]) -> EffectInterval | None:
-    """Return the effect of several rounds, each weighed by the inverse of its variance."""
-    effects = [m.result.effect for m in measured if m is not None and m.result.effect is not None]
-    parts = [(effect.delta, (effect.high - effect.low) / 2.0) for effect in effects if effect.high > effect.low]
-    if not parts:
+    """Return the effect of several rounds, each weighed by the sizes of its arms.
+
+    Neither weights nor the ends of the interval take an interval for a symmetric one: of a few customers it is not, and one who
+    left of three would prove harm. Ends add up in quadrature, each side for itself (Donner and Zou 2012).
+    """
+    parts = [m.result.effect for m in measured if m is not None and m.result.effect is not None]
+    sizes = [effect.treatment * effect.holdout / (effect.treatment + effect.holdout) for effect in parts]
+    if not sum(sizes):
         return None
-    weight = sum(half**-2.0 for _, half in parts)
-    delta, half = sum(delta * half**-2.0 for delta, half in parts) / weight, weight**-0.5
-    return EffectInterval(delta=round(delta, 6), low=round(delta - half, 6), high=round(delta + half, 6))
+    shares = [size / sum(sizes) for size in sizes]
+    delta = sum(share * effect.delta for share, effect in zip(shares, parts, strict=True))
+    low = delta - math.hypot(
+        *(share * (effect.delta - effect.low) for share, effect in zip(shares, parts, strict=True))
+    )
+    high = delta + math.hypot(
+        *(share * (effect.high - effect.delta) for share, effect in zip(shares, parts, strict=True))
+    )
+    return EffectInterval(delta=round(delta, 6), low=round(max(low, -1.0), 6), high=round(min(high, 1.0), 6))

@@ -27,7 +27,7 @@ class Used:
     """What earlier plans of one campaign have taken: arms by stratum, and money committed to the treated.
 
     `alike` are the arms of those drawn with the share that holds now; None stands for all. `month_contacts` and
-    `month_committed` are what earlier rounds of a programme took of this month's limits.
+    `month_committed` are what earlier rounds of a programme took of this month's limits; of a campaign alone, the former are those erased since.
     """
 
     strata: Mapping[str, Arms]
@@ -122,17 +122,21 @@ def used_by(context: Context, assigned: pl.DataFrame, definition: CampaignDefini
 
     A share that was changed begins a draw of its own: if it had to make up for what plans with another share held out,
     new customers would be held out far more or less often than it says, or not at all, and could not be compared.
+    Who was erased since counts in contacts, and in money as the others did on average.
     """
     import polars as pl
 
     mine = assigned.filter(pl.col("campaign") == definition.name)
     with context.open_store() as store:
         plans = store.plans.list(definition.name)
+        erased = store.privacy.erased_counts(definition.name)
     same = [plan.plan_id for plan in plans if plan.definition.holdout.share == definition.holdout.share]
     treated = mine.filter(pl.col("arm") == "treatment")
+    committed, gone = float((treated["contact_cost"] + treated["incentive_cost"]).sum()), erased.get("treatment", 0)
     return Used(
         strata=_arms(mine),
-        committed=float((treated["contact_cost"] + treated["incentive_cost"]).sum()),
+        committed=committed * (1.0 + gone / treated.height) if treated.height else 0.0,
+        month_contacts=gone,
         alike=_arms(mine.filter(pl.col("plan_id").is_in(same))),
     )
 

@@ -15,7 +15,7 @@ from churn.campaigns.random_slice import SliceTerms
 from churn.campaigns.rounds import offer_of_campaign
 from churn.context import Context
 from churn.documents.programme import ProgrammeDefinition
-from churn.documents.programme_round import SwitchedOff
+from churn.documents.programme_round import RoundArm, SwitchedOff
 from churn.workflows.plan.choose import AskedSlice
 from churn.workflows.plan.limits import Used
 
@@ -88,11 +88,12 @@ def open_round(context: Context, programme: ProgrammeDefinition, day: date) -> O
             for past in rounds
             if past.state == "approved" and (past.snapshot_date.year, past.snapshot_date.month) == (day.year, day.month)
         ]
-        names: dict[str, list[str]] = {offer: [] for offer in programme.competing}
+        taken: dict[str, list[RoundArm]] = {offer: [] for offer in programme.competing}
         for past in this_month:
             for planned in past.result.offers:
-                names.setdefault(planned.offer, []).append(planned.campaign)
-        used = {offer: _used(store, taken) for offer, taken in names.items()}
+                if (arm := past.result.arm(planned.offer)) is not None:
+                    taken.setdefault(planned.offer, []).append(arm)
+        used = {offer: _used(arms) for offer, arms in taken.items()}
     number = max((past.round for past in rounds), default=0) + 1
     return OpenRound(programme, number, campaigns, used)
 
@@ -106,15 +107,14 @@ def _free_name(store: Store, name: str, taken: set[str]) -> str:
     return candidate
 
 
-def _used(store: Store, campaigns: Sequence[str]) -> Used:
-    import polars as pl
-
-    contacts, committed = 0, 0.0
-    for campaign in campaigns:
-        treated = store.assignments.of(campaign).filter(pl.col("arm") == "treatment")
-        contacts += treated.height
-        committed += float((treated["contact_cost"] + treated["incentive_cost"]).sum())
-    return Used({}, 0.0, month_contacts=contacts, month_committed=committed)
+def _used(arms: Sequence[RoundArm]) -> Used:
+    """Return what rounds took, by their documents: who was erased since was contacted, and paid for, all the same."""
+    return Used(
+        {},
+        0.0,
+        month_contacts=sum(arm.contacted for arm in arms),
+        month_committed=sum(arm.committed for arm in arms),
+    )
 
 
 def standing_round(

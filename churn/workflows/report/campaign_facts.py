@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from churn.documents.campaign_profit import BroughtProfit, PromisedProfit
@@ -32,14 +32,20 @@ class _LedgerEntry:
 
 
 def campaign_facts(store: Store, month: Month) -> MonthCampaigns:
-    """Return the campaigns planned before `month` was over, as they stood for its report.
+    """Return the campaigns planned before `month` was over, as they stood for its report: of a programme's round, when it was approved.
 
     A measurement counts if it was made while that report was the newest. What was planned or measured later is left
     out, so that an old report can be written again.
     """
     planned: dict[str, list[PlanRecord]] = {}
+    approved = {
+        offer.campaign: past.decided_at
+        for past in store.programmes.rounds(state="approved")
+        for offer in past.result.offers
+        if past.decided_at is not None
+    }
     for plan in store.plans.list():  # newest first
-        if plan.planned_at < month.ends_at:
+        if approved.get(plan.campaign, plan.planned_at) < month.ends_at:
             planned.setdefault(plan.campaign, []).append(plan)
     measured: dict[str, Measurement] = {}
     for measurement in store.measurements.list():  # newest first
@@ -61,7 +67,7 @@ def campaign_facts(store: Store, month: Month) -> MonthCampaigns:
                 stage="measured" if brought else "running",
             )
         )
-        entries += _entries(plans, arms, measured.get(name), brought)
+        entries += _entries(plans, arms, measured.get(name), brought, approved)
     profits = [profit for measurement in measured.values() if (profit := brought_by(measurement)) is not None]
     costs = [measurement.result.earned.costs for measurement in measured.values() if measurement.result.earned]
     return MonthCampaigns(
@@ -139,6 +145,7 @@ def _entries(
     arms: Mapping[str, ArmSizes],
     measurement: Measurement | None,
     brought: BroughtProfit | None,
+    approved: Mapping[str, datetime],
 ) -> list[_LedgerEntry]:
     """Return an entry for the plans measured together, and one for each that waits; plans of nobody are left out."""
     measured_ids = set(measurement.plan_ids) if measurement is not None and brought is not None else set()
@@ -147,7 +154,7 @@ def _entries(
     groups = ([together] if together else []) + [[plan] for plan in chosen if plan.plan_id not in measured_ids]
     entries = []
     for group in groups:
-        months = [plan.planned_at.date().replace(day=1) for plan in group]
+        months = [approved.get(plan.campaign, plan.planned_at).date().replace(day=1) for plan in group]
         entries.append(
             _LedgerEntry(
                 first=min(months),

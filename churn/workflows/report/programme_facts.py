@@ -17,7 +17,7 @@ def programme_facts(store: Store, month: Month, measured: Mapping[str, Measureme
     """Return the programmes with a round that was approved before `month` was over; `measured` by campaign, as then known."""
     rounds: dict[str, list[ProgrammeRound]] = {}
     for approved in store.programmes.rounds(state="approved"):  # newest first
-        if approved.decided_at is not None and approved.planned_at < month.ends_at:
+        if approved.decided_at is not None and approved.decided_at < month.ends_at:
             rounds.setdefault(approved.programme, []).append(approved)
     return tuple(_reported(name, past, measured) for name, past in sorted(rounds.items()))
 

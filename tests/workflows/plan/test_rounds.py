@@ -20,6 +20,8 @@ from churn.store import PlanRecord, open_store
 from churn.views.programmes import list_programmes, show_programme
 from churn.workflows.approve import approve_round, reject_round
 from churn.workflows.keep_campaigns import plan_programmes
+from churn.workflows.report.campaign_facts import campaign_facts
+from churn.workflows.report.month import Month
 from tests.documents.samples import measurement_document
 from tests.workflows.plan.keeping import APPROVAL, MAIL, PROGRAMME, assigned, keep_in, logged, plan, write
 from tests.workflows.plan.town import DAY, VALUE, Town, score_frame, score_run
@@ -292,6 +294,55 @@ def test_the_next_round_leaves_out_those_whose_window_runs_and_counts_the_month(
         rows = store.assignments.customers()
     assert rows["customer_id"].n_unique() == rows.height
     assert len(new) == rows.filter(pl.col("campaign").str.ends_with("_20260308")).height
+
+
+def test_who_was_erased_since_was_contacted_and_paid_for_all_the_same(keep: Town) -> None:
+    first = plan(keep)
+    rows = assigned(keep)
+    gone = rows.filter(arm="treatment")["customer_id"].head(20)
+    with open_store(keep.settings.database_url) as store:
+        for customer in gone:
+            store.privacy.erase(customer, at=keep.now)
+    keep.now = datetime(2026, 3, 8, 6)
+    keep.publish(date(2026, 3, 8), run_id="r2")
+    second = plan(keep)
+    assert second.budget_used_before == first.committed
+    for arm in first.arms[:-1]:
+        later = next(other for other in second.arms if other.offer == arm.offer)
+        assert later.taken_before == arm.contacted
+    assert first.committed + second.committed <= 150
+
+
+def test_a_campaign_alone_does_not_spend_again_what_was_spent_on_who_was_erased(town: Town) -> None:
+    town.campaign("mail", MAIL + "[limits]\ncontacts = 60\nbudget = 60\n")
+    town.plan("mail")
+    with open_store(town.settings.database_url) as store:
+        treated = store.assignments.of("mail").filter(arm="treatment")
+        for customer in treated["customer_id"].head(treated.height // 2):
+            store.privacy.erase(customer, at=town.now)
+    town.now = datetime(2026, 3, 8, 6)
+    town.publish(date(2026, 3, 8), run_id="r2")
+    town.plan("mail")
+    with open_store(town.settings.database_url) as store:
+        now = store.assignments.of("mail").filter(arm="treatment")
+    assert treated.height == 60
+    assert now.height == 30
+
+
+def test_a_month_reports_a_round_when_it_was_approved(keep: Town) -> None:
+    """Planned in March and approved in April: until then nobody was assigned."""
+    write(keep, PROGRAMME + APPROVAL)
+    keep.now = datetime(2026, 3, 28, 6)
+    keep.publish(date(2026, 3, 28), run_id="r2")
+    plan(keep)
+    keep.now = datetime(2026, 4, 2, 6)
+    approve_round(keep.context, "keep", who="ada")
+    with open_store(keep.settings.database_url) as store:
+        march, april = (campaign_facts(store, Month(date(2026, month, 1))) for month in (3, 4))
+    assert (march.campaigns, march.programmes, march.ledger) == ((), (), ())
+    assert {campaign.name for campaign in april.campaigns} == {"call_20260328", "mail_20260328"}
+    assert [programme.rounds for programme in april.programmes] == [1]
+    assert [(row.first, row.last) for row in april.ledger] == [(date(2026, 4, 1), date(2026, 4, 1))]
 
 
 @pytest.mark.parametrize(

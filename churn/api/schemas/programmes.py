@@ -128,5 +128,7 @@ class Decision(BaseModel):
         "no_consent",
         "in_another_campaign",
         "contacted_recently",
+        "not_active",
+        "open_ticket",
     ] = Field(description="Why. Do not tell it to the customer.")
     decided_at: Instant

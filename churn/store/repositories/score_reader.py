@@ -80,6 +80,10 @@ class ScoreReader:
         rows = self._source.fetch("select contact_facts from scores where customer_id = :id", {"id": customer_id})
         return None if not rows or rows[0][0] is None else str(rows[0][0])
 
+    def holds(self, customer_id: str) -> bool:
+        """Say whether the current list holds one customer."""
+        return bool(self._source.fetch("select 1 from scores where customer_id = :id", {"id": customer_id}))
+
     def has_programmes(self) -> bool:
         """Whether any round of a programme was ever approved: only then can anybody have a next best offer."""
         return bool(self._source.fetch("select 1 from programme_rounds where state = 'approved' limit 1", {}))

@@ -39,7 +39,12 @@ Reason = Literal[
     "no_consent",
     "in_another_campaign",
     "contacted_recently",
+    "not_active",
+    "open_ticket",
 ]
+
+
+_STRANGER: Final[tuple[str, Reason, Draw | None]] = (LEAVE_ALONE, "not_in_round", None)
 
 
 @dataclass(frozen=True)
@@ -69,11 +74,14 @@ class Deciders:
     def decide(self, request: MomentRequest) -> MomentDecision:
         """Return the decision, which is kept; the one made before where the same caller sends the same key again.
 
+        Whoever was erased is a stranger, and nothing is kept of them again.
+
         Raises NotFound for a programme without an approved round or that is archived, CampaignError for a key that came with another request.
         """
         with self._context.open_store() as store:
             published = self._published(store, request.programme)
-            arm, reason, draw = self._answer(store, published, request.customer_id)
+            is_erased = store.privacy.erased_at(request.customer_id) is not None
+            arm, reason, draw = _STRANGER if is_erased else self._answer(store, published, request.customer_id)
             decision = MomentDecision(
                 decision_id=_id_of(request),
                 programme=request.programme,
@@ -86,7 +94,7 @@ class Deciders:
                 who=request.who,
                 decided_at=self._context.clock(),
             )
-            kept = store.programmes.note_decision(decision)
+            kept = decision if is_erased else store.programmes.note_decision(decision)
         if (kept.programme, kept.customer_id, kept.moment) != (request.programme, request.customer_id, request.moment):
             raise CampaignError(
                 "this key came with another request before",
@@ -129,15 +137,27 @@ class Deciders:
             return "round_over"
         if self._elsewhere(store, assigned, offer.campaign, today):
             return "in_another_campaign"
-        return self._told_since(store, offer, customer_id)
+        facts = store.published.contact_facts(customer_id)
+        if facts is None and self._has_left_the_list(store, customer_id, published.ends[draw.arm], offer):
+            return "not_active"
+        return self._told_since(store, offer, customer_id, (facts or "").split())
 
-    def _told_since(self, store: Store, offer: PlannedOffer, customer_id: str) -> Reason | None:
-        """Return whether the customer has objected, to us or as the newest list knows, or was contacted for something else within the cooldown."""
-        known = (store.published.contact_facts(customer_id) or "").split()
+    def _has_left_the_list(self, store: Store, customer_id: str, ends: date, offer: PlannedOffer) -> bool:
+        """Whether a list that is newer than the round holds the customer no more, as of those who left."""
+        run = store.scores.current_run()
+        is_newer = run is not None and run.snapshot_date > ends - timedelta(days=offer.window_days)
+        return is_newer and not store.published.holds(customer_id)
+
+    def _told_since(self, store: Store, offer: PlannedOffer, customer_id: str, known: Sequence[str]) -> Reason | None:
+        """Return what forbids the offer: of what the newest list knows (`known`), objections, and contacts for something else."""
+        if "left" in known:
+            return "not_active"
         if "objected" in known or store.privacy.objected_at(customer_id) is not None:
             return "objected"
         if "refused" in known and offer.definition.audience.requires_consent:
             return "no_consent"
+        if "waiting" in known and offer.definition.audience.skip_open_tickets:
+            return "open_ticket"
         since = self._context.in_company_time().clock() - timedelta(days=offer.definition.limits.cooldown_days)
         reason: Reason | None = None
         for event in store.outcomes.of_customer(customer_id):

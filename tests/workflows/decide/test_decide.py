@@ -91,6 +91,43 @@ def test_an_objection_and_a_consent_taken_back_in_the_data_forbid_the_offer(keep
     assert {decided(keep, name).arm for name in rows[2:4]} <= {"call", "mail"}
 
 
+def test_whoever_left_since_or_waits_for_an_answer_gets_nothing(keep: Town) -> None:
+    rows = logged(keep).filter(CONTACTED)["customer_id"].to_list()
+    said = {rows[0]: "agreed left", rows[2]: "agreed waiting"}
+    frame = score_frame().filter(pl.col("customer_id") != rows[1])  # who left is scored no more
+    facts = [said.get(name, "agreed") for name in frame["customer_id"]]
+    with open_store(keep.settings.database_url) as store:
+        store.scores.publish(score_run(date(2026, 3, 2), "r2"), frame.with_columns(pl.Series("contact_facts", facts)))
+    assert [decided(keep, name).reason for name in rows[:2]] == ["not_active", "not_active"]
+    assert decided(keep, rows[2]).arm != "leave_alone"  # neither offer leaves those alone who wait
+
+
+def test_an_offer_that_leaves_those_alone_who_wait_is_not_made_to_them(town: Town) -> None:
+    keep_in(town)
+    for name in ("call", "mail"):
+        path = town.home / "campaigns" / f"{name}.toml"
+        path.write_text(path.read_text() + "\n[audience]\nskip_open_tickets = true\n")
+    plan(town)
+    who = str(one_of(town, CONTACTED)["customer_id"])
+    facts = pl.Series("contact_facts", ["agreed waiting"] * score_frame().height)
+    with open_store(town.settings.database_url) as store:
+        store.scores.publish(score_run(date(2026, 3, 2), "r2"), score_frame().with_columns(facts))
+    assert decided(town, who).reason == "open_ticket"
+
+
+def test_whoever_was_erased_is_a_stranger_and_nothing_is_kept_of_them(keep: Town) -> None:
+    who = str(one_of(keep, CONTACTED)["customer_id"])
+    deciders = Deciders(keep.context)
+    request = MomentRequest("keep", who, "call", "desk", "k1")
+    assert deciders.decide(request).probability is not None
+    with open_store(keep.settings.database_url) as store:
+        store.privacy.erase(who, at=keep.now)
+    answer = deciders.decide(request)  # the round is held in memory, with what they drew
+    assert (answer.arm, answer.reason, answer.probability) == ("leave_alone", "not_in_round", None)
+    with open_store(keep.settings.database_url) as store:
+        assert store.programmes.decisions("keep") == []
+
+
 def test_the_same_key_is_answered_alike_and_kept_once(keep: Town) -> None:
     who = str(one_of(keep, CONTACTED)["customer_id"])
     first = decided(keep, who, key="k1")

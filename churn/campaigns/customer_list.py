@@ -138,6 +138,8 @@ def _read(content: bytes, where: str) -> CustomerList:
         cells = cells[1:] if _plain(cells[0]) == COLUMN else cells
     elif len(lines) == 1:
         cells = next(csv.reader(lines, delimiter=delimiter))
+        if COLUMN in map(_plain, cells):  # the header of a table without rows
+            return CustomerList(())
     else:
         cells = _column(lines, delimiter, where)
     return _listed(cells, where)

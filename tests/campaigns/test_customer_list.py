@@ -54,6 +54,7 @@ def test_rows_that_repeat_a_customer_or_name_nobody_are_counted() -> None:
         (b"email,name\na@b.c,Ann\n", "none of its columns is `customer_id`: the first line says `email`, `name`"),
         (b"", "names nobody"),
         (b"customer_id\n\n", "names nobody"),
+        (b"campaign,customer_id,kind\n", "names nobody"),
         (b"PK\x03\x04...", "a workbook"),
         ("C1\nM\xfcller".encode("latin-1"), "not UTF-8"),
         (b"C1\x00\nC2", "zero bytes"),

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from churn.decisions.checks import Bools
 
 COLUMN: Final = "customer_id"
+_ADDRESSES: Final = (
+    "email", "email_address", "e_mail", "e_mail_address", "mail", "emailaddress", "emailadresse", "e_mail_adresse",
+    "e_mailadresse", "subscriber_email", "recipient", "recipient_email",
+)  # fmt: skip
 _MOST, _LONGEST = 2_000_000, 1_000  # customers, and characters of an id
 _DELIMITERS: Final = (";", "\t", ",", "|")
 _KEPT: Final = re.compile(r"_list_[0-9a-f]{8}\Z")  # how the names end of lists that were sent, not laid there by hand
@@ -50,6 +54,24 @@ def read_customer_list(content: bytes, *, where: str) -> CustomerList:
     Raises ConfigError saying what else it is, and what to send.
     """
     listed = _read(content, where)
+    if not listed.ids:
+        raise ConfigError("the list names nobody", where=where, remedy=_ONE_A_LINE)
+    return listed
+
+
+def read_people(content: bytes, *, where: str) -> CustomerList:
+    """Return the ids or e-mail addresses that a text names: one a line, or a table with a column of either; ids go first.
+
+    Raises ConfigError as `read_customer_list`.
+    """
+    lines = [line for line in _text(content, where).splitlines() if line.strip()]
+    delimiter = next((mark for mark in _DELIMITERS if lines and mark in lines[0]), ",")
+    header, *rows = [*csv.reader(lines, delimiter=delimiter)] or [[]]
+    names = [_plain(name) for name in header]
+    place = next((names.index(name) for name in (COLUMN, *_ADDRESSES) if name in names), None)
+    if place is None:
+        return read_customer_list(content, where=where)
+    listed = _listed([row[place] if place < len(row) else "" for row in rows], where)
     if not listed.ids:
         raise ConfigError("the list names nobody", where=where, remedy=_ONE_A_LINE)
     return listed

@@ -124,6 +124,6 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "privacy": ("privacy export C0012345", "privacy erase C0012345"),
     "privacy export": ("privacy export C0012345", "privacy export C0012345 --out for-maria"),
     "privacy erase": ("privacy erase C0012345", "privacy erase C0012345 C0012346 --yes"),
-    "privacy object": ("privacy object C0012345", "privacy object C0012345 --json"),
+    "privacy object": ("privacy object C0012345", "privacy object --from unsubscribed.csv"),
     "audit": ("audit", "audit --who maria --action promote_model --limit 20"),
 }

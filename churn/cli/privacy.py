@@ -11,7 +11,7 @@ import typer
 from churn.cli.common import Session, command
 from churn.cli.tables import line, table
 from churn.errors import ConfigError
-from churn.workflows.privacy import erase_customers, export_customer, object_to_marketing
+from churn.workflows.privacy import erase_customers, export_customer, object_by_list, object_to_marketing
 
 if TYPE_CHECKING:
     from churn.workflows.privacy import ErasedCustomer
@@ -88,12 +88,31 @@ def _show_erased(erased: ErasedCustomer) -> None:
         line(f"{file} tells the reader of the list to empty the record; retention removes it.")
 
 
-def object_(session: Session, customer: _Customer) -> None:
-    """Note that a customer objects to marketing: effective at once, in every campaign and list, for good.
+def object_(
+    session: Session,
+    customer: Annotated[
+        str | None, typer.Argument(metavar="CUSTOMER", help="The customer's id, as your data write it.")
+    ] = None,
+    from_: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="FILE", help="A list of those who object, by id or e-mail address: one a line, or CSV."
+        ),
+    ] = None,
+) -> None:
+    """Note that customers object to marketing: effective at once, in every campaign and list, for good.
 
-    Whoever is on a list of a remote system is taken off it; one that does not answer is tried again daily, and until
-    then the exit code is 6.
+    --from takes the list of a mailing tool's unsubscribed or blocked addresses; everybody on it objects. Whoever is on
+    a list of a remote system is taken off it; one that does not answer is tried again daily, and until then the exit
+    code is 6.
     """
+    if (customer is None) == (from_ is None):
+        remedy = "Name one: `churn privacy object C0012345`, or `--from FILE`."
+        raise ConfigError("needs a customer or a file", where="churn privacy object", remedy=remedy)
+    if from_ is not None:
+        _object_list(session, from_)
+    if customer is None:
+        return
     objection = object_to_marketing(session.context, customer, who=_WHO)
     document = {
         "customer_id": customer,
@@ -111,6 +130,28 @@ def object_(session: Session, customer: _Customer) -> None:
 
     session.show(document, render)
     if objection.waiting:
+        raise typer.Exit(_REMOTE_FAILED)
+
+
+def _object_list(session: Session, path: Path) -> None:
+    listed = object_by_list(session.context, path, who=_WHO)
+    document = {
+        "named": listed.named,
+        "objected": len(listed.objected),
+        "known": listed.known,
+        "strangers": listed.strangers,
+        "waiting": listed.waiting,
+    }
+
+    def render() -> None:
+        line(f"{listed.named:,} on the list. New objections: {len(listed.objected):,}; known before: {listed.known:,}.")
+        if listed.strangers:
+            line(f"Addresses of no customer: {listed.strangers:,}. They are found by `email` of [sources.customers].")
+        if listed.waiting:
+            line(f"{listed.waiting:,} are still on a list that does not answer: tried again by the retention job.")
+
+    session.show(document, render)
+    if listed.waiting:
         raise typer.Exit(_REMOTE_FAILED)
 
 

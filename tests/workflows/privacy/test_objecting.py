@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
 import churn.cli.common
 from churn.cli import build_app
 from churn.context import Context
-from churn.errors import Unreachable
+from churn.errors import ConfigError, Unreachable
 from churn.workflows.keep_campaigns import destinations
-from churn.workflows.privacy import object_to_marketing
+from churn.workflows.privacy import object_by_list, object_to_marketing
 from churn.workflows.privacy.erase import erase_customer, finish_requests
 from churn.workflows.sync import SyncOptions, sync_crm
 from tests.crm.homes import build, context_of
@@ -128,3 +129,62 @@ def test_the_commands_say_what_they_did_and_end_with_6_while_a_system_is_down(
     assert (
         run("erase", "c06", "c07", "--yes").count("staging.customers") == 2
     )  # nothing of c06 went while one was unknown
+
+
+def with_addresses(context: Context, addresses: dict[str, str]) -> None:
+    with context.open_warehouse("test") as warehouse:
+        frame = warehouse.frame("select * from staging.customers")
+        emails = [addresses.get(customer) for customer in frame["customer_id"]]
+        warehouse.write("staging.customers", frame.with_columns(pl.Series("email", emails, dtype=pl.String)))
+
+
+LISTS = {
+    "a mailing tool's": "Email Address,Channel,Reason\nANN@x.org,email,unsubscribed\nann@x.org,sms,stop\n bob@x.org ,email,bounce\nno@body.org,email,x\n",
+    "in German": "E-Mail;Grund\nAnn@X.org;abgemeldet\nbob@x.org;\nno@body.org;x\n",
+    "addresses": "ann@x.org\nbob@x.org\nno@body.org\n",
+    "addresses below their name": "email\nann@x.org\nbob@x.org\nno@body.org\n",
+    "ids and addresses": "c02\nc03\nbob@x.org\nno@body.org\n",
+    "a table with ids too": "email,customer_id\nother@x.org,c02\n,c03\n,c04\n,no@body.org\n",
+}
+
+
+@pytest.mark.parametrize("text", LISTS.values(), ids=LISTS)
+def test_everybody_on_a_list_objects_by_id_or_address(here: Context, crm: MemoryCrm, tmp_path: Path, text: str) -> None:
+    with_addresses(here, {"c02": "Ann@x.org", "c03": "ann@x.org", "c04": "bob@x.org"})
+    _push(here)
+    path = tmp_path / "unsubscribed.csv"
+    path.write_text(text, encoding="utf-8")
+    result = object_by_list(here, path, who="test")
+    assert sorted(objection.customer_id for objection in result.objected) == ["c02", "c03", "c04"]
+    assert (result.known, result.strangers, result.waiting) == (0, 1, 0)
+    assert {_band(crm, customer) for customer in ("c02", "c03", "c04")} <= {None, ""}
+    again = object_by_list(here, path, who="test")
+    assert (len(again.objected), again.known, again.strangers) == (0, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [("", "names nobody"), ("email,reason\n", "names nobody"), ("name,reason\nAnn,x\n", "none of its columns")],
+)
+def test_a_file_that_names_nobody_is_no_list_of_objections(here: Context, tmp_path: Path, text: str, what: str) -> None:
+    path = tmp_path / "unsubscribed.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=what):
+        object_by_list(here, path, who="test")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        object_by_list(here, tmp_path / "nowhere.csv", who="test")
+
+
+def test_the_command_takes_one_customer_or_a_list(here: Context, tmp_path: Path) -> None:
+    with_addresses(here, {"c02": "ann@x.org"})
+    path = tmp_path / "unsubscribed.txt"
+    path.write_text("ann@x.org\nno@body.org\n", encoding="utf-8")
+    home = ["--home", str(here.settings.home)]
+    ran = CliRunner().invoke(build_app(), ["privacy", "object", "--from", str(path), *home])
+    assert ran.exit_code == 0, ran.output
+    assert "2 on the list. New objections: 1; known before: 0." in ran.output
+    assert "Addresses of no customer: 1." in ran.output
+    for arguments in ([], ["c02", "--from", str(path)]):
+        assert CliRunner().invoke(build_app(), ["privacy", "object", *arguments, *home]).exit_code == 2
+    with here.open_store() as store:
+        assert store.privacy.objected() == ["c02"]

@@ -73,9 +73,7 @@ def init(
                 names = ", ".join(str(file) for file in project.left_out[:5]) + (
                     ", ..." if len(project.left_out) > 5 else ""
                 )
-                line(
-                    f"Left out, being neither CSV, Parquet nor JSON: {names}. Save a workbook as CSV, and name the file."
-                )
+                line(f"Left out, being neither CSV, Parquet, JSON nor a workbook: {names}.")
         else:
             line(f"Wrote {project.settings}. Name your files under [sources.*], then run `churn refresh`.")
         for path in project.campaigns.values():

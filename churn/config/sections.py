@@ -82,10 +82,12 @@ class ChurnSettings(Section):
 class SourceSettings(Section):
     """[sources.NAME]: where a canonical table comes from. NAME is the table's name."""
 
-    path: str | list[str] | None = Field(None, description="File, glob, or s3:// address; CSV, Parquet or JSON.")
-    format: Literal["csv", "parquet", "json", "combined", "delta", "iceberg", "spark"] | None = Field(
+    path: str | list[str] | None = Field(
+        None, description="File, glob, or s3:// address; CSV, Parquet, JSON or a workbook."
+    )
+    format: Literal["csv", "parquet", "json", "excel", "combined", "delta", "iceberg", "spark"] | None = Field(
         None,
-        description="Told from the ending if not given; combined is the access log of a web server. Lakes: delta (path), iceberg (catalog, table). What [engine]'s Spark reads: spark (table or query).",
+        description="Told from the ending if not given; excel is any workbook, combined the access log of a web server. Lakes: delta (path), iceberg (catalog, table). What [engine]'s Spark reads: spark (table or query).",
     )
     version: Annotated[int, Field(ge=0)] | None = Field(
         None, description="Version of a lake's table (Iceberg: snapshot id); the newest if not given."

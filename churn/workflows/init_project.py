@@ -155,21 +155,30 @@ def _listed(paths: Sequence[Path]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            files += sorted(inner for inner in path.iterdir() if inner.is_file() and is_known(inner.name))
+            files += sorted(
+                inner for inner in path.iterdir() if inner.is_file() and is_known(inner.name) and not _is_a_lock(inner)
+            )
         elif path.is_file():
             files.append(path)
         else:
             raise ConfigError("no such file", where=str(path), remedy="Name files that lie here: --from exports/*.csv.")
     if not files:
-        remedy = "Name CSV, Parquet or JSON files."
+        remedy = "Name CSV, Parquet or JSON files, or workbooks."
         raise ConfigError("no file to read", where=", ".join(map(str, paths)), remedy=remedy)
     return files
 
 
 def _of_another_kind(paths: Sequence[Path]) -> list[Path]:
-    """Return the files in named folders that cannot be read, such as workbooks; not those that begin with a point."""
+    """Return the files in named folders that cannot be read, such as archives; not those that begin with a point."""
     inner = (file for path in paths if path.is_dir() for file in sorted(path.iterdir()) if file.is_file())
-    return [file for file in inner if not is_known(file.name) and not file.name.startswith(".")]
+    return [
+        file for file in inner if not is_known(file.name) and not file.name.startswith(".") and not _is_a_lock(file)
+    ]
+
+
+def _is_a_lock(path: Path) -> bool:
+    """Whether it is the file that Office keeps beside a workbook while somebody has it open."""
+    return path.name.startswith("~$")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import xlsxwriter
 
 from churn.config import SourceSettings
 from churn.errors import ContractBroken
@@ -21,6 +23,7 @@ pytestmark = pytest.mark.slow
 
 PAGE = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
 HEADER, ROWS = "customer_id,city,plan\n", "1,x,p\n2,y,p\n3,z,p\n"
+LINES = (HEADER + ROWS).splitlines()
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,18 @@ class Shown:
     before: str = ""
     table: str = "customers"
     settings: dict[str, Any] = field(default_factory=dict)
+
+
+def book(**sheets: list[str]) -> bytes:
+    """Return a workbook whose sheets hold these lines, parted by commas."""
+    content = io.BytesIO()
+    workbook = xlsxwriter.Workbook(content)
+    for name, lines in sheets.items():
+        sheet = workbook.add_worksheet(name)
+        for row, line in enumerate(lines):
+            sheet.write_row(row, 0, line.split(","))
+    workbook.close()
+    return content.getvalue()
 
 
 JSON_ROWS = '[{"customer_id":"1","items":{"data":[{"price":{"id":"p"}}]}},{"customer_id":"2"}]'
@@ -65,6 +80,11 @@ SHOWN = {
         gzip.compress((HEADER + ROWS).encode()), None, {"compression": "gzip"}, (3, 0)
     ),
     "its encoding": Shown((HEADER + "1,Köln,p\n").encode("cp1252"), None, {"encoding": "cp1252"}, (1, 0)),
+    "a workbook (xlsx, xlsm, xlsb, xls, ods): its sheet": Shown(
+        book(A=LINES, B=LINES[:1]), None, {"sheet": "A"}, (3, 0), name="f.xlsx"
+    ),
+    "a workbook: its first line": Shown(book(A=["Customers", *LINES]), None, {"skip": 1}, (3, 0), name="f.xlsx"),
+    "a workbook: its cells": Shown(book(A=LINES), (3, 0), name="f.xlsx"),
     "gz": Shown(gzip.compress(HEADER.encode()) + gzip.compress(ROWS.encode()), (3, 0), name="f.csv.gz"),
     "JSON: objects": Shown(
         '{"data": [{"customer_id": "1"}]}', None, {}, (1, 0), name="f.json", settings={"rows_at": "data"}

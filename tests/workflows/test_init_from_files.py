@@ -187,9 +187,12 @@ def test_the_command_takes_what_a_shell_makes_of_a_star(tmp_path: Path, monkeypa
 
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "letter.docx").write_bytes(b"PK")
     (tmp_path / "book.xlsx").write_bytes(b"PK")
     (tmp_path / "empty.csv").write_text("")
     with pytest.raises(ConfigError, match="cannot tell the format"):
+        init_project(tmp_path, files=[tmp_path / "letter.docx"], year=2026)
+    with pytest.raises(ContractBroken, match="the workbook cannot be read"):
         init_project(tmp_path, files=[tmp_path / "book.xlsx"], year=2026)
     with pytest.raises(ContractBroken, match=r"empty. Export it again, or leave it out: `churn init --from"):
         init_project(tmp_path, files=[tmp_path / "empty.csv"], year=2026)
@@ -389,13 +392,13 @@ def test_files_of_another_kind_in_a_folder_are_told(tmp_path: Path) -> None:
     exports = tmp_path / "exports"
     exports.mkdir()
     (exports / "kunden.csv").write_text(KUNDEN, encoding="utf-8")
-    for name in ("verträge.xlsx", ".hidden"):
+    for name in ("verträge.docx", ".hidden", "~$offen.xlsx"):  # Office locks an open workbook by such a file
         (exports / name).write_bytes(b"PK")
     project = init_project(tmp_path, files=[exports], year=2026)
-    assert project.left_out == (exports / "verträge.xlsx",)
+    assert project.left_out == (exports / "verträge.docx",)
     (tmp_path / "churn.toml").unlink()
     done = CliRunner().invoke(build_app(), ["init", str(tmp_path), "--from", str(exports)])
-    assert "Left out, being neither CSV, Parquet nor JSON" in done.output
+    assert "Left out, being neither CSV, Parquet, JSON nor a workbook" in done.output
 
 
 def test_a_table_of_who_left_without_subscriptions_tells_churn(tmp_path: Path) -> None:

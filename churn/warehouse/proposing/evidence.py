@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from churn.errors import ConfigError, ContractBroken, DataError
 from churn.warehouse.connection import Warehouse, quoted
@@ -19,6 +19,7 @@ from churn.warehouse.loading import date_forms
 from churn.warehouse.reading import readers, values
 from churn.warehouse.reading.delivery import SourceFile
 from churn.warehouse.reading.scanning import unreadable_delivery
+from churn.warehouse.reading.workbooks import how_to_read
 
 _LOOKED_AT: Final = "looked_at"  # temporary: the rows of the files of one form
 _HEAD: Final = 1 << 20  # bytes looked at for what concerns the file as a whole
@@ -112,7 +113,7 @@ class FileEvidence:
     format: str
     columns: tuple[ColumnEvidence, ...]
     rows: int
-    options: dict[str, str | bool | int] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
     rows_at: str | None = None
     delimiters: tuple[str, ...] = ()
     note: str = ""
@@ -126,10 +127,13 @@ def look_at(warehouse: Warehouse, paths: Sequence[Path], scratch: Path) -> FileE
     """
     path = paths[0]
     kind = readers.format_of(path.name, None, where=str(path))
-    options: dict[str, str | bool | int] = {}
+    options: dict[str, Any] = {}
     delimiters: tuple[str, ...] = ()
     rows_at, note = None, ""
-    if kind != "parquet":
+    if kind == "excel":
+        options, others = how_to_read(path)
+        note = f"Other sheets are left out: {', '.join(others)}." if others else ""
+    elif kind != "parquet":
         encoding, note = _encoding(path)
         options |= {"encoding": encoding} if encoding else {}
     if kind == "csv":
@@ -286,7 +290,7 @@ def _encoding(path: Path) -> tuple[str | None, str]:
         codecs.getincrementaldecoder("utf-8")().decode(whole)
     except UnicodeDecodeError:
         example = next((line for line in head.splitlines() if not line.isascii()), b"")[:60].decode("cp1252", "replace")
-        return "cp1252", f"not UTF-8; in cp1252 (Western Windows) a line reads: {example}"
+        return "cp1252", f"Written in cp1252: not UTF-8; in cp1252 (Western Windows) a line reads: {example}."
     return None, ""
 
 

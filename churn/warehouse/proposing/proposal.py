@@ -110,7 +110,7 @@ def _section(
     ours = {theirs: name for name, theirs in match.columns.items()}
     lines: list[str] = []
     choices: list[Choice] = []
-    notes: list[str] = [f"Written in {evidence.options['encoding']}: {evidence.note}."] if evidence.note else []
+    notes: list[str] = [evidence.note] if evidence.note else []
     if evidence.rows_at:
         lines.append(f"rows_at = {inline(evidence.rows_at)}")
     _options(evidence, match, lines, choices)

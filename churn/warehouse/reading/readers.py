@@ -1,4 +1,4 @@
-"""Reads CSV, Parquet and JSON files into deliveries: what DuckDB can scan, with file and row number beside each row."""
+"""Reads CSV, Parquet, JSON and workbooks into deliveries: what DuckDB can scan, with file and row number beside each row."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from churn.warehouse.reading.delivery import Delivery, SourceFile
 from churn.warehouse.reading.json_files import read_json
 from churn.warehouse.reading.log_files import read_combined
 from churn.warehouse.reading.scanning import arguments, columns_of
+from churn.warehouse.reading.workbooks import ENDINGS, OPTIONS, read_workbook
 
 _ENDINGS = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet",
-    ".json": "json", ".ndjson": "json", ".jsonl": "json",
+    ".json": "json", ".ndjson": "json", ".jsonl": "json", **dict.fromkeys(ENDINGS, "excel"),
 }  # fmt: skip
 _PATH = "_churn_path"  # a file's own columns may be called `filename`
 _PACKED = (".zip", ".bz2", ".xz", ".7z", ".tar", ".tgz", ".rar", ".br", ".lz4")
@@ -30,29 +31,28 @@ _OPTIONS = {
         "strict_mode", "null_padding", *_WRITTEN,
     },
     "parquet": {"binary_as_string", *_WRITTEN},
+    "excel": {*OPTIONS, *_WRITTEN},
     "combined": {"names", "encoding", "compression", *_WRITTEN},
     "json": {"format", "records", "compression", "encoding", "maximum_object_size", *_WRITTEN},
 }  # fmt: skip
+_BY_FILE = {"combined": read_combined, "excel": read_workbook}
 
 
 def format_of(name: str, declared: str | None, *, where: str) -> str:
-    """Return csv, parquet, json or combined, as declared or by the ending of `name`. Raises ConfigError if neither tells."""
+    """Return csv, parquet, json, excel or combined, as declared or by the ending of `name`. Raises ConfigError if neither tells."""
     if declared:
         return declared
     bare = name.lower().removesuffix(".gz").removesuffix(".zst")
     for ending, kind in _ENDINGS.items():
         if bare.endswith(ending):
             return kind
-    if bare.endswith((".xlsx", ".xls", ".ods")):
-        what = f"cannot tell the format of {name}, a workbook"
-        raise ConfigError(what, where=where, remedy="Save its sheet as CSV.")
     if bare.endswith(_PACKED):
         what = f"cannot tell the format of {name}, which is packed"
         raise ConfigError(what, where=where, remedy="Unpack it; files packed by gz or zst are read as they are.")
     raise ConfigError(
         f"cannot tell the format of {name}",
         where=where,
-        remedy='Add format = "csv", "parquet", "json" or "combined" (an access log).',
+        remedy='Add format = "csv", "parquet", "json", "excel" or "combined" (an access log).',
     )
 
 
@@ -99,12 +99,8 @@ def deliveries(
         passed = {name: given for name, given in options.items() if name not in _WRITTEN}
         yield from read_json(warehouse, files, passed, scratch=scratch, rows_at=rows_at)
         return
-    if kind == "combined":
-        for file in files:
-            yield read_combined(warehouse, file, options, scratch)
-        return
     is_blank_separated = str(options.get("delim", "")).lower() == "whitespace"
-    read = read_blank_separated if is_blank_separated else read_csv
+    read = _BY_FILE.get(kind, read_blank_separated if is_blank_separated else read_csv)
     for file in files:
         yield read(warehouse, file, options, scratch)
 

@@ -275,7 +275,7 @@ KINDS: dict[str, dict[str, Example]] = {
         "packed, by another name": file(gzip.compress(ROWS.encode()), refused='compression = "gzip"'),
         "packed and declared": file(gzip.compress(ROWS.encode()), "x", "y", "z", options={"compression": "gzip"}),
         "a workbook": file(b"PK\x03\x04 and so on", refused="Excel workbook"),
-        "a workbook by its name": file(b"PK\x03\x04", refused="a workbook", name="f.xlsx"),
+        "a workbook by its name": file(b"PK\x03\x04", refused="the workbook cannot be read", name="f.xlsx"),
         "Parquet, by another name": file(b"PAR1\0\0", refused="Parquet"),
         "UTF-16 without a mark": file(ROWS.encode("utf-16-be"), refused="utf-16-be"),
     },

@@ -37,11 +37,11 @@ def read_workbook(warehouse: Warehouse, file: SourceFile, options: Mapping[str, 
     if not sheets:
         raise ContractBroken("the workbook holds no value", where=file.name, remedy="Check that the export ran.")
     if not names and len(sheets) > 1:
-        listed = ", ".join(f'"{name}"' for name in sheets)
+        count, first, listed = len(sheets), next(iter(sheets)), ", ".join(f'"{name}"' for name in sheets)
         raise ContractBroken(
-            f"the workbook has {len(sheets)} sheets: {listed}",
+            f"the workbook has {count} sheets: {listed}",
             where=file.name,
-            remedy=f'Say which: options = {{ sheet = "{next(iter(sheets))}" }}, or a list of those that have one form.',
+            remedy=f'Say which: options = {{ sheet = "{first}" }}, or a list of those that have one form.',
         )
     has_header = bool(options.get("header", "names" not in options))
     lines = _joined(list(sheets.values()), int(options.get("skip", 0)), file.name, has_header=has_header)

@@ -137,6 +137,10 @@ class SourceSettings(Section):
     most_shrink: Share = Field(
         0.5, description="A file that comes again with this share of its rows missing, or more, is refused."
     )
+    keep_gone: bool | None = Field(
+        None,
+        description="Whether rows stay that are gone from a file that comes whole again: if it drops who has left.",
+    )
 
     @model_validator(mode="after")
     def _one_place(self) -> SourceSettings:

@@ -22,6 +22,9 @@ from tests import ROOT
 pytestmark = pytest.mark.slow
 
 PAGE = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
+SUBSCRIPTIONS = "subscription_id,customer_id,started_at,ended_at\n" + "".join(
+    f"{n},{n},2025-01-01,\n" for n in range(8)
+)
 HEADER, ROWS = "customer_id,city,plan\n", "1,x,p\n2,y,p\n3,z,p\n"
 LINES = (HEADER + ROWS).splitlines()
 
@@ -117,6 +120,15 @@ SHOWN = {
         "customer_id,deleted_at\n1,\n2,2026-02-03\n3,\n", None, {}, (2, 0), settings={"where": "deleted_at is null"}
     ),
     "without rows": Shown(HEADER),
+    "again, without three subscriptions or more that had ended, and hardly any that run missing: a source that deletes who has left would teach models from who stayed": Shown(
+        SUBSCRIPTIONS,
+        None,
+        {},
+        (8, 0),
+        before=SUBSCRIPTIONS + "".join(f"{n},{n},2025-01-01,2025-03-01\n" for n in range(20, 26)),
+        settings={"keep_gone": False},
+        table="subscriptions",
+    ),
     "again, with half its rows missing": Shown(
         HEADER + ROWS,
         None,

@@ -24,6 +24,7 @@ from churn.warehouse.facts.rewriting import leave_out
 from churn.warehouse.facts.writing import write
 from churn.warehouse.loading import date_forms, ledger
 from churn.warehouse.loading.contracts import BOOKKEEPING, Table
+from churn.warehouse.loading.gone import find_gone, forget_gone, is_watched, refuse_purged
 from churn.warehouse.reading.delivery import SourceFile
 
 # What tells one fact of a table from another. Versions of a fact that carry `known_at` are told apart by it.
@@ -53,7 +54,15 @@ _FIRST: Final = "first of "  # what is kept beside the forms of dates: with whic
 
 @contextmanager
 def replacing(
-    warehouse: Warehouse, table: Table, file: SourceFile, load_id: int, *, is_known: bool, is_alike: bool, full: bool
+    warehouse: Warehouse,
+    table: Table,
+    file: SourceFile,
+    load_id: int,
+    *,
+    is_known: bool,
+    is_alike: bool,
+    full: bool,
+    keep_gone: bool | None,
 ) -> Iterator[None]:
     """Take out the rows of a result that comes whole again, and keep its earlier versions beside what the block loads.
 
@@ -64,7 +73,7 @@ def replacing(
     ledger.remove(warehouse, table.name, (file,) if is_known else (), load_id)
     yield
     if has_earlier:
-        bring_back(warehouse, table, (file,), load_id, full=full)
+        bring_back(warehouse, table, (file,), load_id, full=full, keep_gone=keep_gone)
 
 
 def put_aside(warehouse: Warehouse, table: Table, files: Sequence[SourceFile]) -> bool:
@@ -83,10 +92,19 @@ def put_aside(warehouse: Warehouse, table: Table, files: Sequence[SourceFile]) -
     return bool(warehouse.rows(f"select count(*) from {_ROWS}")[0][0])
 
 
-def bring_back(warehouse: Warehouse, table: Table, files: Sequence[SourceFile], first_load: int, *, full: bool) -> None:
+def bring_back(
+    warehouse: Warehouse,
+    table: Table,
+    files: Sequence[SourceFile],
+    first_load: int,
+    *,
+    full: bool,
+    keep_gone: bool | None = None,
+) -> None:
     """Put the earlier versions back beside what was loaded from `files` by loads from `first_load` on.
 
-    Unless all is loaded in `full`, so does what lies before the first day of an export of the last days.
+    Unless all is loaded in `full`, so does what lies before the first day of an export of the last days, and with
+    `keep_gone` what they do not tell any more. Raises ContractBroken where nobody said and who has left seems deleted.
     """
     raw = f"raw.{quoted(table.name)}"
     mine = f"load_id >= {first_load} and source_file in ({', '.join(literal(file.name) for file in files)})"
@@ -96,6 +114,11 @@ def bring_back(warehouse: Warehouse, table: Table, files: Sequence[SourceFile], 
         warehouse.execute(f"drop table {_ROWS}")
         return
     is_same, is_earlier = _versions(warehouse, table, mine)
+    if not full and (keep_gone or is_watched(table)):
+        is_gone = find_gone(warehouse, table, _ROWS, KEYS[table.name])
+        if keep_gone is None:
+            refuse_purged(warehouse, _ROWS, files[0].name)
+        is_earlier = f"({is_earlier} or {is_gone})" if keep_gone else is_earlier
     if table.name in _WINDOWS and not full:
         is_earlier = f"({is_earlier} or {_is_before_its_window(warehouse, table, mine, first_load)})"
     if table.is_kept_in_files:
@@ -105,6 +128,7 @@ def bring_back(warehouse: Warehouse, table: Table, files: Sequence[SourceFile], 
         warehouse.execute(f"insert into {raw} by name select e.* from {_ROWS} as e where {is_earlier}")
     for made in (_SLOTS, _STATES, _MOVED, _ELSEWHERE, _ROWS):
         warehouse.execute(f"drop table if exists {made}")
+    forget_gone(warehouse)
 
 
 def _bring_back_dates(warehouse: Warehouse, table: Table, mine: str) -> None:

@@ -202,7 +202,7 @@ def _load_files(
             if loaded.file in changed:
                 refuse_shrunk(load, loaded.file, before.get(loaded.file), loaded.rows)
         if has_earlier:
-            earlier.bring_back(warehouse, load.table, again, first, full=full)
+            earlier.bring_back(warehouse, load.table, again, first, full=full, keep_gone=load.source.keep_gone)
     looked_at = ", ".join(file.name for file in listed[:3])
     return done, plan.unchanged + len(plan.touched) + len(plan.moved), plan.vanished, looked_at
 

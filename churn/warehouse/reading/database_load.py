@@ -85,7 +85,14 @@ def _replacing(
 ) -> AbstractContextManager[None]:
     is_alike = before is not None and before.settings_hash == load.settings_hash
     return earlier.replacing(
-        load.warehouse, load.table, file, load_id, is_known=before is not None, is_alike=is_alike, full=full
+        load.warehouse,
+        load.table,
+        file,
+        load_id,
+        is_known=before is not None,
+        is_alike=is_alike,
+        full=full,
+        keep_gone=load.source.keep_gone,
     )
 
 

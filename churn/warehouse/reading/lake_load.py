@@ -78,7 +78,7 @@ def run(load: Load, secrets: Mapping[str, str], *, full: bool) -> tuple[list[Loa
         elif not full:
             refuse_shrunk(load, label, known, sum(loaded.rows for loaded in done))
         if has_earlier:
-            earlier.bring_back(warehouse, load.table, [file], load_id, full=full)
+            earlier.bring_back(warehouse, load.table, [file], load_id, full=full, keep_gone=load.source.keep_gone)
     return done, 0, ()
 
 

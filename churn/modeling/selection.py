@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import Final, Literal
 
 import numpy as np
@@ -18,7 +19,8 @@ Deciding = SelectionMetric | Literal["log_loss"]
 
 MARGIN: Final = 0.02  # of the best's figure: the most that an easier candidate may lose
 _ONE_SIDED: Final = 0.05  # lower end of a 90 % interval
-_SIGNAL_QUANTILE: Final = 0.005  # stricter than 95 %: the best of several candidates on pure noise looks better
+_SIGNAL_QUANTILE: Final = 0.005  # stricter than 95 %: what competes should not be noise
+_CHANCE: Final = 0.01  # of data without any signal, the most that may seem to have one
 _WORDS: Final[dict[Deciding, str]] = {
     "net_profit": "net profit",
     "auc": "AUC",
@@ -41,7 +43,7 @@ def select(
     An average is as hard to interpret as its hardest member. Among candidates of the same ease the lower log loss decides. Where
     contacting everybody or nobody pays most, profit does not distinguish candidates, and log loss decides. All figures,
     those of the baselines too, come from `CandidateResult.held_out`; the reason tells profit in `currency`. A baseline is never chosen, and a candidate without signal
-    only where no candidate has any. Raises ModelError where there is no candidate.
+    only where no candidate has any. There is a signal where the best of so many candidates is better than chance. Raises ModelError where there is no candidate.
     """
     models = [result for result in results if not result.is_baseline]
     if not models:
@@ -57,7 +59,7 @@ def select(
     sharpest = min(level, key=lambda result: _value(result, "log_loss"))
     equals = [result for result in level if result is sharpest or difference(result, sharpest, "log_loss").low <= 0.0]
     chosen = min(equals, key=lambda result: (_rank(result, interpretability), _value(result, "log_loss")))
-    if not able:
+    if not any(_is_beyond_chance(result, len(models)) for result in able):
         return Selection(chosen.name, _nothing(models, constant), has_signal=False)
     rule = _better_rule(chosen, results, deciding)
     is_shared = any(
@@ -98,6 +100,17 @@ def has_signal(result: CandidateResult, constant: CandidateResult | None) -> boo
     if not known.size or float(np.quantile(known, _SIGNAL_QUANTILE)) <= 0.5:
         return False
     return constant is None or _value(result, "log_loss") < _value(constant, "log_loss")
+
+
+def _is_beyond_chance(result: CandidateResult, count: int) -> bool:
+    """Return whether a candidate ranks better than the best of `count` would by chance, in all but one of a hundred cases.
+
+    Bonferroni's bound, by the normal distribution: draws are too few for quantiles so far out.
+    """
+    drawn = result.held_out.draws["auc"]
+    known: Floats = drawn[np.isfinite(drawn)]
+    above = _value(result, "auc") - 0.5
+    return bool(known.size) and above > NormalDist().inv_cdf(1.0 - _CHANCE / count) * float(known.std())
 
 
 def _deciding(pool: Sequence[CandidateResult], metric: SelectionMetric) -> Deciding:
@@ -146,6 +159,9 @@ def _nothing(models: Sequence[CandidateResult], constant: CandidateResult | None
     reason = f"Nothing to learn was found: the best ranking, by {_called(top)}, has an AUC of {auc.value:.3f} ({auc.low:.3f} to {auc.high:.3f})"
     if constant is not None and _value(top, "log_loss") >= _value(constant, "log_loss"):
         return f"{reason}, and its probabilities are no better than giving everyone the same."
+    if auc.low > 0.5 and len(models) > 1:
+        count = len(models)
+        return f"{reason}, which the best of {count} candidates may reach by chance."
     return f"{reason}, no better than chance."
 
 

@@ -233,6 +233,17 @@ def test_a_candidate_without_signal_is_passed_over_where_another_has_some():
     assert select(results, metric="net_profit", interpretability=ORDER, currency="EUR").name == "xgboost"
 
 
+def test_the_best_of_several_candidates_on_noise_is_not_a_signal():
+    """The best of six on data without any signal reaches 2.8 standard errors above one half every other time in a hundred."""
+    names = ["logistic_regression", "random_forest", "shallow_xgboost", "xgboost", "hist_gradient_boosting", "mlp"]
+    six = [result(name, auc=0.528, log_loss=0.199, seed=seed) for seed, name in enumerate(names)]
+    chosen = select([constant(), *six], metric="net_profit", interpretability=ORDER, currency="EUR")
+    assert not chosen.has_signal
+    assert chosen.reason.endswith("which the best of 6 candidates may reach by chance.")
+    sure = [result(name, auc=0.55, log_loss=0.19, seed=seed) for seed, name in enumerate(names)]
+    assert select([constant(), *sure], metric="net_profit", interpretability=ORDER, currency="EUR").has_signal
+
+
 def test_nothing_trained_is_an_error():
     with pytest.raises(ModelError):
         select([constant()], metric="net_profit", interpretability=ORDER, currency="EUR")

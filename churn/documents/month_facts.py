@@ -123,7 +123,10 @@ class RiskFacts(Document):
 
 
 class ReportedCampaign(Document):
-    """A campaign: customers by arm, what its plans promised, and what was measured."""
+    """A campaign: customers by arm, what its plans promised, and what was measured.
+
+    `no_verdict`: its outcomes are in, and nothing can be compared with them, as where nobody was held out.
+    """
 
     name: str
     title: str
@@ -131,7 +134,7 @@ class ReportedCampaign(Document):
     holdout: int
     expected: PromisedProfit | None
     realised: BroughtProfit | None
-    stage: Literal["measured", "running"]
+    stage: Literal["measured", "running", "no_verdict"]
 
 
 class ReportedOffer(Document):

@@ -29,6 +29,7 @@ class _LedgerEntry:
     promised: PromisedProfit | None
     measured: BroughtProfit | None
     arms: ArmSizes
+    is_waiting: bool
 
 
 def campaign_facts(store: Store, month: Month) -> MonthCampaigns:
@@ -64,7 +65,7 @@ def campaign_facts(store: Store, month: Month) -> MonthCampaigns:
                 holdout=sizes.holdout,
                 expected=promised_by(plans),
                 realised=brought,
-                stage="measured" if brought else "running",
+                stage="measured" if brought else "no_verdict" if _is_over(measured.get(name), plans) else "running",
             )
         )
         entries += _entries(plans, arms, measured.get(name), brought, approved)
@@ -97,7 +98,7 @@ def _ledger(entries: Sequence[_LedgerEntry]) -> tuple[LedgerMonth, ...]:
             holdout=sum(entry.arms.holdout for entry in group),
             promised=_promise([entry.promised for entry in group if entry.promised]),
             measured=_sum([entry.measured for entry in group if entry.measured]),
-            waiting=sum(entry.measured is None for entry in group),
+            waiting=sum(entry.is_waiting for entry in group),
         )
         for (first, last), group in sorted(grouped.items(), reverse=True)
     )
@@ -162,6 +163,16 @@ def _entries(
                 promised=promised_by(group),
                 measured=brought if group is together else None,
                 arms=_together(arms[plan.plan_id] for plan in group),
+                is_waiting=group is not together and not _is_over(measurement, group),
             )
         )
     return entries
+
+
+def _is_over(measurement: Measurement | None, plans: Sequence[PlanRecord]) -> bool:
+    """Whether all windows of these plans have closed in a measurement, whatever it could say."""
+    return (
+        measurement is not None
+        and measurement.is_mature
+        and {plan.plan_id for plan in plans} <= set(measurement.plan_ids)
+    )

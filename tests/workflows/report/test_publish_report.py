@@ -17,6 +17,8 @@ from churn.errors import ChurnError, ConfigError, ResourceError
 from churn.views.reports import monthly_report
 from churn.workflows.report import ReportResult, publish_report
 from churn.workflows.report import publish as module
+from churn.workflows.report.campaign_facts import campaign_facts
+from churn.workflows.report.month import Month
 from tests.company import Company, copy_home
 from tests.documents.samples import measurement_document, plan_record
 
@@ -130,6 +132,20 @@ def test_what_was_planned_and_measured_later_is_not_in_a_past_month(company: Com
     assert (row.first, row.treatment, row.holdout) == (newest.first_day, 2, 1)
     assert row.measured == Range(value=100.0, low=50.0, high=150.0)
     assert row.promised == LedgerPromise(profit=20.0, low=10.0, high=30.0)
+
+
+def test_what_can_never_be_measured_does_not_wait_for_outcomes(tmp_path: Path):
+    """Both were contacted in May; the one's windows are over and nobody was held out, the other's run."""
+    context = context_of(tmp_path)
+    for name, is_over in (("alone", True), ("open", False)):
+        _plan(context, name, datetime(2026, 5, 3))
+        result = measurement_document(name, status="no_holdout" if is_over else "not_mature")
+        with context.open_store() as store:
+            store.measurements.save(name, [f"{name}-1"], result, is_mature=is_over, measured_at=datetime(2026, 6, 20))
+    with context.open_store() as store:
+        facts = campaign_facts(store, Month(date(2026, 5, 1)))
+    assert {row.name: row.stage for row in facts.campaigns} == {"alone": "no_verdict", "open": "running"}
+    assert [(row.campaigns, row.waiting) for row in facts.ledger] == [(2, 1)]
 
 
 def _plan(context: Context, name: str, at: datetime) -> None:

@@ -30,7 +30,7 @@ from churn.decisions.effect import Evidence, believe, share_kept
 from churn.decisions.preposterior import ProgrammeOutlook, risk_rule
 from churn.decisions.priced_arm import PricedArm
 from churn.decisions.profit import CustomerTerms, value_contacts
-from churn.decisions.recalibration import Recalibration, SeenLevel, apart, proven_recalibration
+from churn.decisions.recalibration import Recalibration, SeenLevel, apart, known_recalibration
 from churn.documents.definition import CampaignDefinition
 from churn.progress import Progress
 from churn.workflows.measure.left_alone import MOST
@@ -173,7 +173,7 @@ def plan(company: Company, lessons: Lessons, budget: float | None, draw: int = 0
     """Return the product's plan by the files and the lessons; doubtful offers are tried on those whom `draw` picks."""
     from churn.config import BusinessSettings
 
-    recalibration = proven_recalibration(apart(lessons.levels, MODEL))
+    recalibration = known_recalibration(apart(lessons.levels, MODEL))
     factor = Taught((), recalibration).factor(company.probability, company.involuntary)
     probability = company.probability * factor
     effects, offers, profits, eligible = [], [], [], []

@@ -24,7 +24,7 @@ _SCALED: Final = " x "
 class Taught:
     """What measured rounds taught: of an offer the evidence of its numbers, of the model how far its probabilities are off.
 
-    `recalibration` is None where outcomes do not prove that they are. `kept` is the share of the file's rates to begin with, by the
+    `recalibration` is None where outcomes do not tell that well enough. `kept` is the share of the file's rates to begin with, by the
     outcomes of other offers.
     """
 

@@ -57,7 +57,7 @@ def recalibration_note(seen: Recalibration) -> str:
     off = seen.churned / seen.expected - 1.0
     counted = f"{count(seen.churned)} left of {count(seen.customers)} whom nobody contacted, {count(round(seen.expected))} were expected"
     if abs(off) < 0.005:
-        return f"{rounds} showed probabilities too even or too far apart, though as many left as the model said ({counted}): this plan counts with that."
+        return f"{rounds} showed as many leavers as the model said ({counted}): this plan counts with how they were spread."
     which = "more" if off > 0 else "fewer"
     return f"{rounds} showed {percent(abs(off))} {which} leavers than the model said ({counted}): this plan counts with that."
 

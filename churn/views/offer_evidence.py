@@ -8,7 +8,7 @@ from churn.campaigns.learning import evidence_in, levels_in
 from churn.campaigns.offer_effect import Taught
 from churn.campaigns.rounds import offer_of_campaign
 from churn.decisions.effect import Evidence, share_kept
-from churn.decisions.recalibration import Recalibration, apart, proven_recalibration
+from churn.decisions.recalibration import Recalibration, apart, known_recalibration
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -37,7 +37,7 @@ def taught_of_offers(
     if version is None and levels:
         run = store.scores.current_run()
         version = None if run is None else run.model_version
-    recalibration = None if version is None else proven_recalibration(apart(levels, version))
+    recalibration = None if version is None else known_recalibration(apart(levels, version))
     return {campaign: _taught(campaign, learnt, recalibration) for campaign in campaigns}
 
 

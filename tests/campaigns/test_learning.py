@@ -12,7 +12,7 @@ from churn.campaigns.learning import evidence_in, evidence_of, learning_of, leve
 from churn.campaigns.offer_effect import NOTHING_TAUGHT, Taught, believed_rates, offer_effect, priors_of
 from churn.campaigns.rounds import offer_of_campaign
 from churn.decisions.profit import ALIKE
-from churn.decisions.recalibration import proven_recalibration
+from churn.decisions.recalibration import known_recalibration
 from churn.documents.definition import Offer
 from churn.documents.measurement import OfferLearning
 
@@ -120,7 +120,7 @@ def test_what_rounds_show_of_the_level_is_kept_and_the_churn_avoided_stays_what_
     again = OfferLearning.model_validate(learnt.model_dump(mode="json"))
     assert levels_in(again) == [level]
     assert evidence_in(again) == evidence
-    recalibration = proven_recalibration(levels_in(again))
+    recalibration = known_recalibration(levels_in(again))
     taught, p = Taught([evidence], recalibration), np.array([0.3])
     assert recalibration is not None
     factor = taught.factor(p, np.zeros(1))

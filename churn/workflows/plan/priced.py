@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Priced:
     """One campaign's arithmetic for all customers (n,): what contact brings, under named terms, and who is eligible.
 
-    `probability` is that of churn as it is counted with: the list's, recalibrated where measured rounds prove that it is off.
+    `probability` is that of churn as it is counted with: the list's, recalibrated where measured rounds tell how far it is off.
     `value` is the value of a save; `terms` are those that differ by customer, whose means `economics` has.
     """
 

@@ -94,6 +94,16 @@ class DecisionLog:
         return np.asarray(values[np.arange(self.chosen.size), self.chosen])
 
 
+def most_of_arms(value: Floats, churn: Floats, own: Floats) -> Floats:
+    """Return the most (n, k) that an arm can earn of customers worth `value` (n,) who leave with probability `churn` (n,).
+
+    `own` (k,) is the most that an offer's own value of a save comes to, nan where it has none: who would have stayed is worth
+    `value` under every arm, and whom the offer keeps is worth its own.
+    """
+    kept = np.where(np.isnan(own), value[:, None], own)
+    return np.maximum(value[:, None], value[:, None] * (1.0 - churn[:, None]) + kept * churn[:, None])
+
+
 @dataclass(frozen=True)
 class OffPolicyEstimate:
     """What a policy would have earned, or earned more than another, over as many decisions as are logged: totals in money.

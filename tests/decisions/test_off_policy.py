@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from churn.campaigns.policy_profit import policy_profit
-from churn.decisions.off_policy import DecisionLog, OffPolicyEstimate, OffPolicyRefusal, off_policy, policy_of
+from churn.decisions.off_policy import (
+    DecisionLog,
+    OffPolicyEstimate,
+    OffPolicyRefusal,
+    most_of_arms,
+    off_policy,
+    policy_of,
+)
 from churn.errors import DataError
 
 EVEN = np.full((4, 2), 0.5)
@@ -166,3 +173,26 @@ def test_a_log_that_cannot_be_is_refused_by_name(change, place) -> None:
 def test_a_policy_whose_chances_do_not_add_up_is_refused() -> None:
     with pytest.raises(DataError, match="add up to 1"):
         off_policy(log_of([0, 1, 0, 1], EVEN, [1, 2, 3, 4]), EVEN * 0.9)
+
+
+def test_an_offer_whose_saves_are_worth_more_may_earn_more_than_the_customer_is_worth() -> None:
+    """A yearly contract of 300 for somebody worth 100 who leaves with 40 %: 60 stay worth 100, 40 are worth 300."""
+    own = np.array([300.0, 50.0, np.nan])
+    most = most_of_arms(np.array([100.0, 200.0]), np.array([0.4, 0.5]), own)
+    assert most.tolist() == [[180.0, 100.0, 100.0], [250.0, 200.0, 200.0]]
+
+
+def test_an_offer_of_its_own_worth_is_judged_by_it_also_where_others_were_left_alone() -> None:
+    """Customers of 100 leave with 60 %; an offer keeps half of those, whose saves are worth 400: it earns 120 a customer."""
+    rng = np.random.default_rng(3)
+    n, p = 40_000, 0.6
+    churn, chosen = np.full(n, p), rng.integers(0, 2, n)
+    left = rng.random(n) < np.where(chosen == 0, p / 2, p)
+    value = np.where(chosen == 0, 400.0, 100.0)  # as a log keeps it: by the terms of what was done
+    expected = np.column_stack([np.full(n, 0.3 * 400.0), np.zeros(n)])
+    most = most_of_arms(value, churn, np.array([400.0, np.nan]))
+    predicted = np.clip(expected + (value * (1 - churn))[:, None], 0.0, most)
+    log = DecisionLog(chosen, np.full((n, 2), 0.5), value * ~left, predicted, np.zeros((n, 2)), most)
+    gain = off_policy(log, policy_of(np.zeros(n, dtype=np.int64), 2), against=policy_of(np.ones(n, dtype=np.int64), 2))
+    assert isinstance(gain, OffPolicyEstimate)
+    assert gain.low < 120.0 * n < gain.high

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -12,7 +13,7 @@ from churn.campaigns.policy_profit import policy_profit
 from churn.campaigns.programme_words import other_rounds_words, policy_words
 from churn.context import Context
 from churn.decisions.checks import Floats
-from churn.decisions.off_policy import DecisionLog, off_policy, policy_of
+from churn.decisions.off_policy import DecisionLog, most_of_arms, off_policy, policy_of
 from churn.documents.programme import LEAVE_ALONE
 from churn.documents.programme_findings import EvaluatedPolicy
 from churn.errors import ConfigError, NotEnoughData
@@ -137,7 +138,7 @@ def _decisions(followed: _RoundsOver) -> tuple[DecisionLog, Floats]:
     stayers = {planned.offer for planned in followed.rounds[0].result.offers if planned.profit_model == "incentive"}
     by_stayers = np.array([arm in stayers for arm in frame["arm"].to_list()])
     cost = np.where(is_contacted, contact + incentive * np.where(by_stayers, stayed, True), 0.0)  # noqa: FBT003 - a value, not a switch
-    most = np.repeat(value[:, None], len(arms), axis=1)
+    most = most_of_arms(value, p, np.array([_own_value(arm, frame, followed.definitions) for arm in arms]))
     least = np.column_stack([-_dearest(arm, frame, followed.definitions) * np.ones(value.size) for arm in arms])
     predicted = np.clip(np.nan_to_num(expected) + (value * (1.0 - p))[:, None], least, most)
     probability = probability / probability.sum(axis=1, keepdims=True)
@@ -165,6 +166,14 @@ def _dearest(arm: str, frame: pl.DataFrame, definitions: Mapping[str, CampaignDe
         total += float(seen) if isinstance(amount, str) and isinstance(seen, float) else 0.0
         total += 0.0 if isinstance(amount, str) else float(amount)
     return total
+
+
+def _own_value(arm: str, frame: pl.DataFrame, definitions: Mapping[str, CampaignDefinition]) -> float:
+    """Return the most that a save by an arm's offer was seen to be worth, by terms of its own; nan where it has none."""
+    if arm not in definitions or definitions[arm].offer.value_of_save is None:
+        return math.nan
+    seen = frame.filter(frame["offer"] == arm)["value_of_save"].max()
+    return float(seen) if isinstance(seen, float) else math.nan
 
 
 def _table(column: pl.Series, arms: int) -> Floats:

@@ -1,8 +1,36 @@
 -- Each id stands for one entry: rows of one load with the same id have the same customer, and events also the same time.
 -- Level: warn
--- Remedy: Choose the id that is unique (`columns`), or leave `event_id` out: of rows with the same id only one counts.
+-- Remedy: Choose the id that is unique (`columns`), or leave `event_id` out: of rows with the same id only one counts. Give each session its own start, or load a day as one row.
 
-with shared as (
+-- Of many sessions those of one in 64 customers are looked at.
+with some_customers as (
+    select distinct customer_id
+    from totals.session_months
+    where hash(customer_id) % 64 = 0 or (select count(*) from raw.sessions) < 500000
+),
+
+some_sessions as (
+    select
+        r.customer_id,
+        r.started_at,
+        r.known_at,
+        r.load_id,
+        hash(*columns(r.* exclude (load_id, loaded_at, source_file, row_number, unknown_until))) as told_hash
+    from raw.sessions as r
+    semi join some_customers as c on r.customer_id = c.customer_id
+),
+
+same_start as (
+    select
+        customer_id,
+        count(*) as rows_count,
+        count(distinct told_hash) as kinds
+    from some_sessions
+    group by customer_id, started_at, known_at, load_id
+    having count(*) > 1
+),
+
+shared as (
     select
         'events.event_id' as column_name,
         event_id as shared_id,
@@ -50,3 +78,13 @@ select
 from shared
 where is_mixed
 group by column_name
+union all
+select
+    'sessions.started_at' as column_name,
+    'shared by sessions that differ' as condition,
+    min(customer_id) as example_id,
+    max(rows_count) as most_rows,
+    cast(sum(kinds - 1) as bigint) as defect_count
+from same_start
+where kinds > 1
+having sum(kinds - 1) > (select count(*) from some_sessions) / 100

@@ -61,3 +61,18 @@ def test_a_few_of_a_hundred_rows_do_not_block(check: Check) -> None:
     customers = company()["customers"]
     few = customers.head(customers.height // 100).with_columns(city=pl.lit("elsewhere"))
     assert RULE not in check({"customers": pl.concat([customers, few])})
+
+
+def test_sessions_of_a_day_without_times_are_told(check: Check) -> None:
+    """Two sittings of a day, of 10 and 20 minutes, delivered with the day alone: one would count."""
+    sessions = company()["sessions"].head(300).with_columns(pl.col("started_at").dt.truncate("1d"))
+    sittings = pl.concat([sessions.with_columns(duration_minutes=pl.lit(float(m))) for m in (10, 20)])
+    finding = check({"sessions": sittings})["ids_stand_for_one_fact"]
+    assert finding.level == "warn"
+    assert finding.example["column_name"] == "sessions.started_at"
+    assert finding.defect_count > 100
+
+
+def test_sessions_delivered_twice_are_not(check: Check) -> None:
+    sessions = company()["sessions"].head(300)
+    assert "ids_stand_for_one_fact" not in check({"sessions": pl.concat([sessions, sessions])})

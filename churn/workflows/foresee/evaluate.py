@@ -105,7 +105,7 @@ def _followed(context: Context, name: str) -> _RoundsOver:
 def _over(
     context: Context, rounds: Sequence[ProgrammeRound], logs: Mapping[int, pl.DataFrame]
 ) -> list[tuple[ProgrammeRound, pl.DataFrame]]:
-    """Return those of `rounds` whose outcomes are final, with their log and who left."""
+    """Return those of `rounds` whose outcomes are final, with their log, who left, and whose incentive only stayers had."""
     import polars as pl
 
     over = []
@@ -119,7 +119,10 @@ def _over(
             labels = fates(warehouse, models, horizon, log, data_cutoff=cutoff, progress=context.progress)
             known = labels.filter("is_mature", pl.col("has_churned").is_not_null())
             if not known.is_empty():
-                over.append((past, log.join(known.select("customer_id", "has_churned"), on="customer_id", how="inner")))
+                stayers = [planned.offer for planned in past.result.offers if planned.profit_model == "incentive"]
+                outcomes = known.select("customer_id", "has_churned")
+                followed = log.join(outcomes, on="customer_id", how="inner")
+                over.append((past, followed.with_columns(pl.col("arm").is_in(stayers).alias("pays_stayers"))))
     return over
 
 
@@ -135,8 +138,7 @@ def _decisions(followed: _RoundsOver) -> tuple[DecisionLog, Floats]:
     is_contacted = chosen != place[LEAVE_ALONE]
     contact = frame["contact_cost"].fill_null(0.0).to_numpy()
     incentive = frame["incentive_cost"].fill_null(0.0).to_numpy()
-    stayers = {planned.offer for planned in followed.rounds[0].result.offers if planned.profit_model == "incentive"}
-    by_stayers = np.array([arm in stayers for arm in frame["arm"].to_list()])
+    by_stayers = frame["pays_stayers"].to_numpy().astype(np.bool_)
     cost = np.where(is_contacted, contact + incentive * np.where(by_stayers, stayed, True), 0.0)  # noqa: FBT003 - a value, not a switch
     most = most_of_arms(value, p, np.array([_own_value(arm, frame, followed.definitions) for arm in arms]))
     least = np.column_stack([-_dearest(arm, frame, followed.definitions) * np.ones(value.size) for arm in arms])

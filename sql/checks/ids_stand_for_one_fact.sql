@@ -15,6 +15,7 @@ some_sessions as (
         r.started_at,
         r.known_at,
         r.load_id,
+        r.source_file,
         hash(*columns(r.* exclude (load_id, loaded_at, source_file, row_number, unknown_until))) as told_hash
     from raw.sessions as r
     semi join some_customers as c on r.customer_id = c.customer_id
@@ -26,7 +27,7 @@ same_start as (
         count(*) as rows_count,
         count(distinct told_hash) as kinds
     from some_sessions
-    group by customer_id, started_at, known_at, load_id
+    group by customer_id, started_at, known_at, load_id, source_file
     having count(*) > 1
 ),
 

@@ -172,7 +172,7 @@ def served_beside(
 
 
 def test_the_form_shows_the_answer_and_forgets_it_when_the_fields_change(
-    visitors: Callable[[Served], Visitor], served_beside: Served, rest: CrmServer
+    served_beside: Served, visitors: Callable[[Served], Visitor], rest: CrmServer
 ) -> None:
     visitor = visitors(served_beside).sign_in(["read", "push"])
     visitor.visit("/campaigns/support_call/edit")

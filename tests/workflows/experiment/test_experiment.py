@@ -360,9 +360,9 @@ def test_rows_that_cannot_be_compared_are_refused(tmp_path, rows, message) -> No
 def test_a_file_that_cannot_be_read_is_named(tmp_path) -> None:
     with pytest.raises(ConfigError, match=r"gone\.csv: there is no such file"):
         read_experiment(ExperimentFile(tmp_path / "gone.csv", "arm", "stayed"))
-    (tmp_path / "book.xlsx").touch()
-    with pytest.raises(ConfigError, match=r"cannot tell the format of book\.xlsx"):
-        read_experiment(ExperimentFile(tmp_path / "book.xlsx", "arm", "stayed"))
+    (tmp_path / "letter.docx").touch()
+    with pytest.raises(ConfigError, match=r"cannot tell the format of letter\.docx"):
+        read_experiment(ExperimentFile(tmp_path / "letter.docx", "arm", "stayed"))
 
 
 def test_a_column_that_tells_the_outcome_alone_is_given_to_no_model_and_named(context, tmp_path) -> None:

@@ -259,8 +259,8 @@ def uncalibrated(served: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[Se
 
 
 def test_amounts_are_withheld_where_probabilities_fail_and_shown_on_record(
-    visitors: Callable[[Served], Visitor], uncalibrated: Served
-) -> None:
+    uncalibrated: Served, visitors: Callable[[Served], Visitor]
+) -> None:  # in this order: the service outlives the browsers, whose pages still load
     visitor = visitors(uncalibrated).sign_in()
     visitor.visit("/simulator").see("These probabilities cannot be turned into money", "The calibration slope is 0.41")
     assert visitor.page.locator(ANSWER).count() == 0
